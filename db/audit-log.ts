@@ -1,0 +1,233 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { DateTime } from 'luxon'
+import { uuidv7 } from '../lib/ids.ts'
+import { canonicalize, storable, type Canonical } from './canonical.ts'
+import type { Origin } from './scope.ts'
+import { iso, rows, type Transaction } from './store.ts'
+
+/** Every verb the product writes today; a verb joins the list when its action is wired. */
+export const ACTIONS = [
+  'auth.login',
+  'auth.login_failed',
+  'auth.logout',
+  'session.created',
+  'session.approved',
+  'session.denied',
+  'session.granted',
+  'session.expired',
+  'session.canceled',
+  'session.terminated',
+  'session.removed',
+  'session.removal_blocked',
+  'session.credential_made',
+  'role.approved',
+  'role.denied',
+  'connection.opened',
+  'connection.closed',
+  'connection.refused',
+  'recording.viewed',
+  'data_source.created',
+  'data_source.changed',
+  'data_source.tested',
+  'role_definition.created',
+  'group.created',
+  'user.created',
+  'user.locked',
+  'user.unlocked',
+  'user.role_changed',
+  'token.created',
+  'token.deleted',
+  'task.succeeded',
+  'task.failed',
+  'audit.downloaded',
+  'settings.changed',
+] as const
+export type Action = (typeof ACTIONS)[number]
+
+/** Where in the product it happened: what an auditor narrows by. */
+export type Area =
+  | 'sign-in'
+  | 'sessions'
+  | 'connections'
+  | 'data sources'
+  | 'roles'
+  | 'groups'
+  | 'users'
+  | 'tokens'
+  | 'tasks'
+  | 'audit'
+  | 'settings'
+
+/** The seven states of seed and store. */
+export type RecordState =
+  'CREATED' | 'APPROVED' | 'GRANTED' | 'DENIED' | 'EXPIRED' | 'CANCELED' | 'TERMINATED'
+
+/** A session as a record shows it: a snapshot, never rewritten. */
+export interface SessionSnapshot {
+  readonly id: string
+  readonly uuid: string
+  /** The ordinal of the move, or of the last one, that the record stands beside. */
+  readonly ordinal: number
+  readonly requester: string
+  readonly roles: readonly string[]
+  /** "TBD" while a user may still be made, "-" once it can't, the name after. */
+  readonly username: string
+  /** Null on role rows and while a window counts from its approval. */
+  readonly start: DateTime<true> | null
+  readonly end: DateTime<true> | null
+}
+
+/** What happened, as its writer knows it; who, where and when come beside it. */
+export interface RecordDraft {
+  readonly action: Action
+  readonly area: Area
+  readonly outcome: 'ok' | 'refused' | 'failed'
+  readonly subject?: { readonly type: string; readonly id: string; readonly name: string }
+  readonly dataSource?: { readonly id: string; readonly name: string }
+  readonly session?: SessionSnapshot
+  /** State rows alone: the rows of the Audit tab's default view. */
+  readonly scope?: 'role' | 'session'
+  readonly state?: RecordState
+  /** Kept beside the record, with only its salted digest in it. */
+  readonly reason?: string
+  readonly justification?: string
+  readonly details?: Readonly<Record<string, string>>
+}
+
+const BODY_VERSION = '1'
+const SALT_BYTES = 16
+
+/**
+ * Writes one record of the trail, in the transaction of the change it tells of. `at` is the
+ * store's clock, asked after the row was locked. The canonical body is described in docs/records.md.
+ */
+export async function appendRecord(
+  tx: Transaction,
+  origin: Origin,
+  at: DateTime<true>,
+  draft: RecordDraft,
+): Promise<void> {
+  const payload = privateValues(origin, draft)
+  const eventId = uuidv7(at.toMillis())
+  const body = canonicalize(bodyOf({ origin, at, draft, eventId, payload }))
+  await rows(
+    tx,
+    `with appended as (
+       insert into records (at, event_id, organization_id, action, area, scope, state, session_id, actor_id,
+                            actor_name, requester, roles, username, start_at, end_at, data_source, sign_in_id,
+                            outcome, body)
+       values (:at, :eventId, :organization, :action, :area, :scope, :state, :sessionId, :actorId, :actorName,
+               :requester, :roles, :username, :start, :end, :dataSource, :signInId, :outcome, :body)
+    returning at, seq, organization_id
+     )
+     insert into record_payloads (at, seq, organization_id, payload)
+     select at, seq, organization_id, cast(:payload as jsonb)
+       from appended
+      where :payload <> '{}'`,
+    {
+      at: iso(at),
+      eventId,
+      organization: origin.organization.id,
+      action: draft.action,
+      area: draft.area,
+      scope: draft.scope ?? null,
+      state: draft.state ?? null,
+      sessionId: draft.session?.id ?? null,
+      actorId: origin.actor.id,
+      actorName: origin.actor.name,
+      requester: draft.session?.requester ?? null,
+      roles: draft.session?.roles ?? [],
+      username: draft.session?.username ?? null,
+      start: draft.session?.start ? iso(draft.session.start) : null,
+      end: draft.session?.end ? iso(draft.session.end) : null,
+      dataSource: draft.dataSource?.name ?? null,
+      signInId: origin.signInId ?? null,
+      outcome: draft.outcome,
+      body,
+      payload: JSON.stringify(payload),
+    },
+  )
+}
+
+/** A private value with the salt that its digest in the body was made with. */
+export interface PrivateValue {
+  readonly salt: string
+  readonly value: string
+}
+type Payload = Readonly<Record<string, PrivateValue>>
+
+/** The digest that stands in a body for a private value: sha256 over salt, then value. */
+export function digestOf({ salt, value }: PrivateValue): string {
+  const hash = createHash('sha256').update(Buffer.from(salt, 'base64')).update(value)
+  return `sha256:${hash.digest('hex')}`
+}
+
+function privateValues(origin: Origin, draft: RecordDraft): Payload {
+  const values = {
+    reason: draft.reason,
+    justification: draft.justification,
+    client_ip: origin.clientIp,
+    user_agent: origin.userAgent,
+  }
+  return Object.fromEntries(
+    Object.entries(values)
+      .filter((entry): entry is [string, string] => entry[1] !== undefined)
+      .map(([name, value]) => [
+        name,
+        { salt: randomBytes(SALT_BYTES).toString('base64'), value: storable(value) },
+      ]),
+  )
+}
+
+interface BodyParts {
+  readonly origin: Origin
+  readonly at: DateTime<true>
+  readonly draft: RecordDraft
+  readonly eventId: string
+  readonly payload: Payload
+}
+
+function bodyOf({ origin, at, draft, eventId, payload }: BodyParts): Canonical {
+  const { organization, actor } = origin
+  const digests = Object.fromEntries(
+    Object.entries(payload).map(([name, value]) => [name, digestOf(value)]),
+  )
+  return {
+    version: BODY_VERSION,
+    event_id: eventId,
+    organization: {
+      id: organization.id,
+      name: organization.name,
+      account_id: organization.accountId,
+    },
+    at: iso(at),
+    action: draft.action,
+    area: draft.area,
+    actor: { type: actor.type, id: actor.id, name: actor.name },
+    sign_in_id: origin.signInId,
+    auth_method: origin.authMethod,
+    token_id: origin.tokenId,
+    subject: draft.subject,
+    data_source: draft.dataSource,
+    session: draft.session && sessionBody(draft.session),
+    scope: draft.scope,
+    state: draft.state,
+    outcome: draft.outcome,
+    correlation_id: origin.correlationId,
+    details: draft.details,
+    ...digests,
+  }
+}
+
+function sessionBody(session: SessionSnapshot): Canonical {
+  return {
+    id: session.id,
+    uuid: session.uuid,
+    ordinal: String(session.ordinal),
+    requester: session.requester,
+    roles: session.roles,
+    username: session.username,
+    start: session.start ? iso(session.start) : undefined,
+    end: session.end ? iso(session.end) : undefined,
+  }
+}

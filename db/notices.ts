@@ -1,0 +1,82 @@
+import pg from 'pg'
+import { sentenceOf } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { rows, type Db } from './store.ts'
+
+/** `daypass_work`: the broker has something to do; `daypass_ends`: proxies must cut a session. */
+export type Channel = 'daypass_work' | 'daypass_ends'
+
+/** A wait that grows to this before the listener dials again, in milliseconds. */
+const LONGEST_PAUSE_MS = 5_000
+const FIRST_PAUSE_MS = 100
+const CONNECT_DEADLINE_MS = 5_000
+
+/** Tells whoever listens that a session has something new; ticks and polls would find it anyway. */
+export async function notify(db: Db, channel: Channel, sessionId: string): Promise<void> {
+  await rows(db, `select pg_notify(:channel, :sessionId)`, { channel, sessionId })
+}
+
+export interface Listening {
+  close(): Promise<void>
+}
+
+/**
+ * Calls `heard` with the session id of every notice on a channel, and once with undefined after
+ * each (re)connect, because notices sent meanwhile are lost. Never gives up dialling.
+ */
+export function listen(
+  url: string,
+  channel: Channel,
+  { heard, log }: { heard: (sessionId: string | undefined) => void; log: Log },
+): Listening {
+  let client: pg.Client | undefined
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+  let pause = FIRST_PAUSE_MS
+
+  const dialLater = (error: unknown): void => {
+    client?.removeAllListeners()
+    client?.on('error', () => undefined)
+    client = undefined
+    if (closed) return
+    log.warn({ channel, error: sentenceOf(error) }, 'listening interrupted; dialling again')
+    timer = setTimeout(() => void dial(), pause)
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+  }
+
+  const dial = async (): Promise<void> => {
+    const dialled = new pg.Client({
+      connectionString: url,
+      application_name: `daypass ${channel}`,
+      connectionTimeoutMillis: CONNECT_DEADLINE_MS,
+      keepAlive: true,
+    })
+    client = dialled
+    dialled.on('notification', ({ payload }) => heard(payload))
+    try {
+      await dialled.connect()
+      // only now: a refused connect has said so itself
+      dialled.once('error', dialLater)
+      dialled.once('end', () => {
+        if (client === dialled) dialLater(new Error('the store closed the connection'))
+      })
+      await dialled.query(`listen ${channel}`)
+      pause = FIRST_PAUSE_MS
+      heard(undefined)
+    } catch (error) {
+      void dialled.end().catch(() => undefined)
+      dialLater(error)
+    }
+  }
+
+  void dial()
+  return {
+    close: async () => {
+      closed = true
+      clearTimeout(timer)
+      const ending = client
+      client = undefined
+      await ending?.end()
+    },
+  }
+}

@@ -1,0 +1,133 @@
+import knex, { type Knex } from 'knex'
+import { DateTime } from 'luxon'
+import pg from 'pg'
+import { AppError, sentenceOf } from '../lib/errors.ts'
+
+/** A pool or an open transaction of the store: where SQL may run. */
+export type Db = Knex
+export type Transaction = Knex.Transaction
+
+/** The store as one part sees it, under that part's login. */
+export interface Store {
+  readonly db: Db
+  /** The address it was opened with; listeners dial it again. Holds a password: never logged. */
+  readonly url: string
+  /** Runs work in one transaction: all of it lands or none of it. */
+  change<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** The store can't be reached or doesn't let us in. */
+export class StoreUnreachable extends AppError {
+  constructor(cause: unknown) {
+    super('store_unreachable', `The store can't be reached: ${sentenceOf(cause)}`, { cause })
+  }
+}
+
+/** How long a statement on the store may run before it is given up, in milliseconds. */
+const STATEMENT_DEADLINE_MS = 30_000
+const CONNECT_DEADLINE_MS = 5_000
+const ACQUIRE_DEADLINE_MS = 10_000
+const POOL_SIZE = 10
+
+/** PostgreSQL's type OIDs (pg_type.dat) that we read in our own way. */
+const TIMESTAMPTZ = 1184
+/** query_canceled, which a statement_timeout raises (errcodes.txt). */
+const QUERY_CANCELED = '57014'
+
+const TYPES = new pg.TypeOverrides()
+TYPES.setTypeParser(TIMESTAMPTZ, parseInstant)
+
+/** Opens a pool on the store; nothing is dialled until the first statement. */
+export function openStore(url: string, { poolSize = POOL_SIZE } = {}): Store {
+  const db = knex({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      types: {
+        getTypeParser: (oid: number, format?: string) =>
+          TYPES.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
+      },
+      application_name: 'daypass',
+      statement_timeout: STATEMENT_DEADLINE_MS,
+      connectionTimeoutMillis: CONNECT_DEADLINE_MS,
+      keepAlive: true,
+    },
+    pool: { min: 0, max: poolSize },
+    log: QUIET,
+    acquireConnectionTimeout: ACQUIRE_DEADLINE_MS,
+  })
+  // an idle connection that dies with the server is replaced at its next use, not an outage
+  db.on('error', () => undefined)
+  return {
+    db,
+    url,
+    change: (work) => db.transaction(work),
+    close: () => db.destroy(),
+  }
+}
+
+/** What knex would print by itself reaches callers as errors. */
+const QUIET = {
+  warn: () => undefined,
+  error: () => undefined,
+  debug: () => undefined,
+  deprecate: () => undefined,
+}
+
+type Bindings = Readonly<Record<string, unknown>>
+
+/** Every row of one statement. Row names the columns selected; the SQL beside the call is its proof. */
+export async function rows<Row>(db: Db, sql: string, bindings: Bindings = {}): Promise<Row[]> {
+  const result = await db.raw<{ rows: Row[] }>(sql, { ...bindings })
+  return result.rows
+}
+
+/** The first row of one statement, if there is one. */
+export async function findRow<Row>(
+  db: Db,
+  sql: string,
+  bindings: Bindings = {},
+): Promise<Row | undefined> {
+  return (await rows<Row>(db, sql, bindings))[0]
+}
+
+/** The row of a statement that always yields one. */
+export async function getRow<Row>(db: Db, sql: string, bindings: Bindings = {}): Promise<Row> {
+  const row = await findRow<Row>(db, sql, bindings)
+  if (row === undefined) throw new Error('a statement that always yields a row yielded none')
+  return row
+}
+
+/**
+ * This moment by the store's clock, in whole milliseconds. Ask *after* taking a row lock: the
+ * transaction's own now() is from before the wait, and records would stand in the wrong order.
+ */
+export async function storeTime(db: Db): Promise<DateTime<true>> {
+  const { at } = await getRow<{ at: DateTime<true> }>(
+    db,
+    `select date_trunc('milliseconds', clock_timestamp()) as at`,
+  )
+  return at
+}
+
+/** An instant as PostgreSQL is told it: ISO-8601, UTC, milliseconds. */
+export function iso(at: DateTime<true>): string {
+  return at.toUTC().toISO({ suppressMilliseconds: false })
+}
+
+/** True where the error is the violation of the constraint so named. */
+export function violates(error: unknown, constraint: string): boolean {
+  return error instanceof pg.DatabaseError && error.constraint === constraint
+}
+
+/** True where a statement was given up because its deadline passed. */
+export function isOverdue(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === QUERY_CANCELED
+}
+
+function parseInstant(text: string): DateTime<true> {
+  const instant = DateTime.fromSQL(text, { setZone: true }).toUTC()
+  if (!instant.isValid) throw new Error(`not an instant: ${text}`)
+  return instant
+}
