@@ -15,6 +15,7 @@ table connections (
   id uuid not null,
   organization_id uuid not null,
   session_id bigint not null,
+  proxy_id uuid not null,
   database text not null,
   client_ip text not null,
   application_name text not null default ''::text,
@@ -30,6 +31,8 @@ table connections (
 CREATE INDEX connections_by_session ON public.connections USING btree (session_id, opened_at)
 
 CREATE INDEX open_connections ON public.connections USING btree (session_id) WHERE (closed_at IS NULL)
+
+CREATE INDEX open_connections_by_proxy ON public.connections USING btree (proxy_id) WHERE (closed_at IS NULL)
 
 grant select on connections to daypass_auditor
 
@@ -69,7 +72,9 @@ grant select (created_at, databases, default_database, disabled_at, host, id, na
 
 grant select, update on data_sources to daypass_broker
 
-grant insert, select, update on data_sources to daypass_portal
+grant insert, update on data_sources to daypass_portal
+
+grant select (created_at, databases, default_database, disabled_at, host, id, justification_message, justification_pattern, name, organization_id, port, residue_owner, tls_ca, tls_mode) on data_sources to daypass_portal
 
 grant select (databases, default_database, disabled_at, host, id, name, organization_id, port, tls_ca, tls_mode) on data_sources to daypass_proxy
 
@@ -155,6 +160,7 @@ table people (
   audit_user boolean not null default false,
   management_privilege text not null default 'none'::text,
   disabled_at timestamp(3) with time zone,
+  last_sign_in_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone not null default now(),
   constraint display_names_are_short CHECK (((char_length(display_name) >= 1) AND (char_length(display_name) <= 200))),
   constraint people_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
@@ -241,7 +247,7 @@ grant insert, select on records to daypass_portal
 
 grant insert on records to daypass_proxy
 
-grant select (at, organization_id, seq) on records to daypass_proxy
+grant select (actor_name, at, organization_id, scope, seq, session_id, state) on records to daypass_proxy
 
 table records_default (
   seq bigint not null generated always as identity,
@@ -366,6 +372,7 @@ table session_jobs (
   due_at timestamp(3) with time zone not null,
   tries integer not null default 0,
   detail text,
+  blocked_at timestamp(3) with time zone,
   claimed_by text,
   claimed_until timestamp(3) with time zone,
   constraint job_kinds_are_known CHECK ((kind = ANY (ARRAY['grant'::text, 'removal'::text]))),
@@ -539,23 +546,26 @@ table statements (
   organization_id uuid not null,
   connection_id uuid not null,
   number bigint not null,
-  part integer not null default 0,
+  part integer not null,
+  part_of bigint not null,
   kind text not null,
   text text not null,
   text_bytes bigint not null,
   text_digest text,
   bind_values jsonb not null default '[]'::jsonb,
-  statement_name text not null default ''::text,
-  portal_name text not null default ''::text,
+  statement_name text,
+  portal_name text,
   started_at timestamp(3) with time zone not null,
   milliseconds double precision,
   tag text,
   rows bigint,
   bytes bigint,
+  copy_digest text,
   sqlstate text,
   message text,
   outcome text not null,
   transaction text,
+  rolled_back boolean not null default false,
   constraint outcomes_are_known CHECK ((outcome = ANY (ARRAY['ok'::text, 'error'::text, 'skipped'::text, 'aborted'::text, 'unknown'::text]))),
   constraint statements_pkey PRIMARY KEY (connection_id, number, part, started_at)
 ) partition by RANGE (started_at)
@@ -575,23 +585,26 @@ table statements_default (
   organization_id uuid not null,
   connection_id uuid not null,
   number bigint not null,
-  part integer not null default 0,
+  part integer not null,
+  part_of bigint not null,
   kind text not null,
   text text not null,
   text_bytes bigint not null,
   text_digest text,
   bind_values jsonb not null default '[]'::jsonb,
-  statement_name text not null default ''::text,
-  portal_name text not null default ''::text,
+  statement_name text,
+  portal_name text,
   started_at timestamp(3) with time zone not null,
   milliseconds double precision,
   tag text,
   rows bigint,
   bytes bigint,
+  copy_digest text,
   sqlstate text,
   message text,
   outcome text not null,
   transaction text,
+  rolled_back boolean not null default false,
   constraint outcomes_are_known CHECK ((outcome = ANY (ARRAY['ok'::text, 'error'::text, 'skipped'::text, 'aborted'::text, 'unknown'::text])))
 )
 

@@ -85,7 +85,8 @@ grant select (at, seq, organization_id) on records to daypass_proxy;
 -- a refusal says who ended the session
 grant select (session_id, scope, state, actor_name) on records to daypass_proxy;
 
--- RFC 8785 for values whose leaves are all strings; db/canonical.ts says the same in TypeScript
+-- RFC 8785 for values whose leaves are all strings and whose names are ASCII (others RFC 8785 sorts by
+-- UTF-16, the store by bytes); db/canonical.ts says the same in TypeScript
 create function canonical_json(value jsonb) returns text
   language plpgsql immutable strict set search_path = pg_catalog, pg_temp as $$
 begin

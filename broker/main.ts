@@ -1,0 +1,47 @@
+import type { KeyObject } from 'node:crypto'
+import type { Config } from '../config.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { derivePartKey, openingKey, publicBytesOf } from '../lib/seal.ts'
+import type { Shutdown } from '../lib/shutdown.ts'
+import { checkSchema } from '../db/migrate.ts'
+import { announceKey } from '../db/sealing-keys.ts'
+import type { Store } from '../db/store.ts'
+import { Lanes } from './lanes.ts'
+import { startScheduler, type Scheduler } from './scheduler.ts'
+import { reconcileAll } from './sweep.ts'
+
+export interface BrokerParts {
+  readonly config: Pick<Config, 'masterKey' | 'partKey'>
+  readonly store: Store
+  readonly log: Log
+  readonly shutdown: Shutdown
+}
+
+/** Starts the part that hands out and takes back database users. Errors: `store_not_migrated`, `no_key`. */
+export async function startBroker({
+  config,
+  store,
+  log,
+  shutdown,
+}: BrokerParts): Promise<Scheduler> {
+  await checkSchema(store.db)
+  const key = brokerKey(config)
+  await announceKey(store.db, 'broker', publicBytesOf(key))
+  const deps = { store, key, log, lanes: new Lanes() }
+  const scheduler = startScheduler(deps)
+  shutdown.onClose('broker', () => scheduler.close())
+  await reconcileAll(deps)
+  scheduler.wake()
+  return scheduler
+}
+
+/** The key that opens admin logins of data sources; no other part can make it from its own. */
+export function brokerKey({ partKey, masterKey }: BrokerParts['config']): KeyObject {
+  const own = partKey ?? (masterKey && derivePartKey(masterKey, 'broker'))
+  if (own !== undefined) return openingKey(own)
+  throw new AppError(
+    'no_key',
+    'The broker has no key: set DAYPASS_MASTER_KEY, or DAYPASS_PART_KEY with its own.',
+  )
+}

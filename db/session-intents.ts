@@ -1,0 +1,128 @@
+import type { DateTime } from 'luxon'
+import type { SessionId } from '../lib/ids.ts'
+import { findRow, getRow, iso, rows, type Db, type Transaction } from './store.ts'
+
+/** A session user as it is meant to be, written down before the data source is touched. */
+export interface SessionIntent {
+  readonly sessionId: SessionId
+  readonly sessionUuid: string
+  readonly dataSourceId: string
+  readonly username: string
+  /** Known once the user was made. */
+  readonly roleOid: number | null
+  /** The verifier of the proxy's own secret for it; nothing that logs in. */
+  readonly upstreamVerifier: string
+  readonly connectionLimit: number
+  readonly loginAt: DateTime<true> | null
+  readonly removedAt: DateTime<true> | null
+}
+
+export interface NewIntent {
+  readonly sessionId: SessionId
+  readonly username: string
+  readonly upstreamSealed: Buffer
+  readonly upstreamVerifier: string
+  readonly at: DateTime<true>
+}
+
+/** What the proxy's secret for a session user is sealed about. */
+export function aboutUpstream(id: SessionId): string {
+  return `session_users.upstream_sealed:${id}`
+}
+
+const INTENT = `
+       u.session_id as "sessionId", s.uuid as "sessionUuid", u.data_source_id as "dataSourceId", u.username,
+       u.role_oid as "roleOid", u.upstream_verifier as "upstreamVerifier",
+       u.connection_limit as "connectionLimit", u.login_at as "loginAt", u.removed_at as "removedAt"`
+
+/** True where a session user may exist for this session. */
+export async function hasSessionUser(db: Db, id: SessionId): Promise<boolean> {
+  const row = await findRow(db, `select session_id from session_users where session_id = :id`, {
+    id,
+  })
+  return row !== undefined
+}
+
+/** The intent of one session. */
+export function findIntent(db: Db, id: SessionId): Promise<SessionIntent | undefined> {
+  return findRow(
+    db,
+    `select ${INTENT}
+       from session_users u
+       join sessions s on s.id = u.session_id
+      where u.session_id = :id`,
+    { id },
+  )
+}
+
+/** Writes an intent, or finds the one that an earlier try wrote. */
+export async function ensureIntent(tx: Transaction, intent: NewIntent): Promise<SessionIntent> {
+  await rows(
+    tx,
+    `insert into session_users (session_id, organization_id, data_source_id, username, upstream_sealed,
+                                upstream_verifier, intended_at)
+     select s.id, s.organization_id, s.data_source_id, :username, :upstreamSealed, :upstreamVerifier, :at
+       from sessions s
+      where s.id = :sessionId
+         on conflict (session_id) do nothing`,
+    { ...intent, at: iso(intent.at) },
+  )
+  return getRow(
+    tx,
+    `select ${INTENT}
+       from session_users u
+       join sessions s on s.id = u.session_id
+      where u.session_id = :id`,
+    { id: intent.sessionId },
+  )
+}
+
+/** Gives an intent another name, where somebody else's role has the first one. */
+export async function renameIntent(db: Db, id: SessionId, username: string): Promise<void> {
+  await rows(
+    db,
+    `update session_users
+        set username = :username
+      where session_id = :id
+        and role_oid is null`,
+    { id, username },
+  )
+}
+
+/** Remembers the OID by which the user's backends are known even after its name is gone. */
+export async function setRoleOid(db: Db, id: SessionId, oid: number): Promise<void> {
+  await rows(
+    db,
+    `update session_users
+        set role_oid = :oid, removed_at = null
+      where session_id = :id`,
+    { id, oid },
+  )
+}
+
+/** Notes that the session user may log in: GRANTED is then true to the last step. */
+export async function setLoginAt(db: Db, id: SessionId, at: DateTime<true>): Promise<void> {
+  await rows(
+    db,
+    `update session_users u
+        set login_at = :at
+       from sessions s
+      where s.id = u.session_id
+        and u.session_id = :id
+        and s.state = 'GRANTED'
+        and u.login_at is null`,
+    { id, at: iso(at) },
+  )
+}
+
+/** Notes that no such user is left on the data source. */
+export async function setIntentRemoved(db: Db, id: SessionId, at: DateTime<true>): Promise<void> {
+  await rows(
+    db,
+    `update session_users
+        set removed_at = :at
+      where session_id = :id
+        and removed_at is null`,
+    { id, at: iso(at) },
+  )
+}

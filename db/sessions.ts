@@ -1,0 +1,266 @@
+import { DateTime } from 'luxon'
+import type { SessionId } from '../lib/ids.ts'
+import type { RecordState } from './audit-log.ts'
+import type { Scope } from './scope.ts'
+import { DECIDABLE, readerOf, VISIBLE } from './session-visibility.ts'
+import { rows, type Db } from './store.ts'
+
+export type SessionState = RecordState
+export type RoleState = 'PENDING' | 'APPROVED' | 'DENIED'
+
+/** A session as the store holds it, read within somebody's scope. */
+export interface Session {
+  readonly id: SessionId
+  readonly uuid: string
+  readonly organizationId: string
+  readonly state: SessionState
+  readonly stateSince: DateTime<true>
+  readonly moveCount: number
+  readonly dataSource: { readonly id: string; readonly name: string }
+  readonly requester: Requester
+  readonly justification: string
+  /** Null, like `end`, while the window counts from an approval that is still awaited. */
+  readonly start: DateTime<true> | null
+  readonly end: DateTime<true> | null
+  /** Set where the window counts from the last approval. */
+  readonly minutes: number | null
+  readonly requestHash: Buffer
+  readonly createdAt: DateTime<true>
+  /** When the request expires if nothing else ends it first. */
+  readonly diesAt: DateTime<true>
+  readonly username: string | null
+  readonly grantedAt: DateTime<true> | null
+  readonly endedAt: DateTime<true> | null
+  readonly endReason: string | null
+  /** When the database user was proven gone; null where there never was one. */
+  readonly removedAt: DateTime<true> | null
+  readonly hiddenAt: DateTime<true> | null
+  /** Why removal is still trying, in a sentence. */
+  readonly removalDetail: string | null
+  readonly roles: readonly SessionRole[]
+}
+
+export interface Requester {
+  readonly id: string
+  readonly username: string
+  readonly displayName: string
+  readonly disabled: boolean
+}
+
+/** One role of a request, as it stood when it was asked for. */
+export interface SessionRole {
+  readonly id: string
+  readonly name: string
+  readonly databaseRole: string
+  readonly state: RoleState
+  readonly needed: number
+  readonly approverGroupId: string | null
+  /** Usernames of the enabled members of the approver group today. */
+  readonly approvers: readonly string[]
+  readonly approverIds: readonly string[]
+  readonly decidedAt: DateTime<true> | null
+  readonly approvals: readonly Approval[]
+}
+
+export interface Approval {
+  readonly personId: string
+  readonly by: string
+  readonly at: DateTime<true>
+  readonly comment: string
+  /** True while the voter is enabled, entitled and not the requester, and voted on this very request. */
+  readonly counts: boolean
+}
+
+/** What to list; absent members narrow nothing. */
+export interface SessionFilter {
+  /** Only these, as far as the scope may see them. */
+  readonly ids?: readonly SessionId[]
+  readonly state?: readonly SessionState[]
+  readonly mine?: boolean
+  readonly decidableByMe?: boolean
+  /** True: only ended ones; false: only those still under way. */
+  readonly ended?: boolean
+  readonly showHidden?: boolean
+  /** Only sessions older than this one: the next page. */
+  readonly before?: SessionId
+  readonly limit?: number
+}
+
+export interface Move {
+  readonly ordinal: number
+  readonly from: string
+  readonly to: SessionState
+  readonly at: DateTime<true>
+}
+
+export interface Credential {
+  readonly id: string
+  readonly madeAt: DateTime<true>
+  readonly endedAt: DateTime<true> | null
+}
+
+const DEFAULT_LIMIT = 50
+
+/** One session, if it is there and the scope may see it. */
+export async function findSession(
+  db: Db,
+  scope: Scope,
+  id: SessionId,
+): Promise<Session | undefined> {
+  const found = await rows<Row>(db, `${SESSION} and s.id = :id`, { ...readerOf(scope), id })
+  return found.map(parseRow)[0]
+}
+
+/** Sessions the scope may see, newest first. */
+export async function listSessions(
+  db: Db,
+  scope: Scope,
+  filter: SessionFilter = {},
+): Promise<Session[]> {
+  const found = await rows<Row>(
+    db,
+    `${SESSION}
+        and (cast(:ids as bigint[]) is null or s.id = any (cast(:ids as bigint[])))
+        and (cast(:states as text[]) is null or s.state = any (cast(:states as text[])))
+        and (not cast(:mine as boolean) or s.requester_id = cast(:person as uuid))
+        and (cast(:ended as boolean) is null or (s.ended_at is not null) = cast(:ended as boolean))
+        and (cast(:showHidden as boolean) or s.hidden_at is null)
+        and (cast(:before as bigint) is null or s.id < cast(:before as bigint))
+        and (not cast(:decidable as boolean) or (${DECIDABLE}))
+      order by s.id desc
+      limit :limit`,
+    {
+      ...readerOf(scope),
+      ids: filter.ids ?? null,
+      states: filter.state ?? null,
+      mine: filter.mine ?? false,
+      ended: filter.ended ?? null,
+      showHidden: filter.showHidden ?? false,
+      before: filter.before ?? null,
+      decidable: filter.decidableByMe ?? false,
+      limit: filter.limit ?? DEFAULT_LIMIT,
+    },
+  )
+  return found.map(parseRow)
+}
+
+/** The moves of one session in order; empty where the scope may not see it. */
+export async function listMoves(db: Db, scope: Scope, id: SessionId): Promise<Move[]> {
+  return rows(
+    db,
+    `select m.ordinal, m.from_state as "from", m.to_state as "to", m.at
+       from session_moves m
+       join sessions s on s.id = m.session_id
+      where ${VISIBLE}
+        and s.id = :id
+      order by m.ordinal`,
+    { ...readerOf(scope), id },
+  )
+}
+
+/** When client secrets of one session were made and ended, newest first; never the secrets. */
+export async function listCredentials(db: Db, scope: Scope, id: SessionId): Promise<Credential[]> {
+  return rows(
+    db,
+    `select c.id, c.made_at as "madeAt", c.ended_at as "endedAt"
+       from session_credentials c
+       join sessions s on s.id = c.session_id
+      where ${VISIBLE}
+        and s.id = :id
+      order by c.made_at desc, c.id`,
+    { ...readerOf(scope), id },
+  )
+}
+
+const ROLES = `
+     select json_agg(json_build_object(
+              'id', r.role_id, 'name', r.name, 'databaseRole', r.database_role, 'state', r.state,
+              'needed', r.approvals_needed, 'approverGroupId', r.approver_group_id,
+              'decidedAt', r.decided_at,
+              'approvers', coalesce(g.names, '[]'), 'approverIds', coalesce(g.ids, '[]'),
+              'approvals', coalesce(v.votes, '[]')) order by r.place) as roles
+       from session_roles r
+       left join lateral (
+              select json_agg(p.username order by p.username) as names,
+                     json_agg(p.id order by p.username) as ids
+                from group_members m
+                join people p on p.id = m.person_id
+               where m.group_id = r.approver_group_id
+                 and p.disabled_at is null) g on true
+       left join lateral (
+              select json_agg(json_build_object(
+                       'personId', a.person_id, 'by', a.person_name, 'at', a.at, 'comment', a.comment,
+                       'counts', p.disabled_at is null
+                                 and a.person_id <> s.requester_id
+                                 and a.request_hash = s.request_hash
+                                 and exists (select
+                                               from group_members m
+                                              where m.group_id = r.approver_group_id
+                                                and m.person_id = a.person_id))
+                       order by a.at, a.person_name) as votes
+                from session_approvals a
+                join people p on p.id = a.person_id
+               where a.session_id = r.session_id
+                 and a.role_id = r.role_id) v on true
+      where r.session_id = s.id`
+
+const SESSION = `
+     select s.id, s.uuid, s.organization_id as "organizationId", s.state, s.state_since as "stateSince",
+            s.move_count as "moveCount", s.data_source_id as "dataSourceId", d.name as "dataSourceName",
+            s.requester_id as "requesterId", p.username as "requesterUsername",
+            p.display_name as "requesterName", p.disabled_at is not null as "requesterDisabled",
+            s.justification, s.start_at as "start", s.end_at as "end", s.minutes,
+            s.request_hash as "requestHash", s.created_at as "createdAt", s.dies_at as "diesAt",
+            s.username, s.granted_at as "grantedAt", s.ended_at as "endedAt",
+            s.end_reason as "endReason", s.removed_at as "removedAt", s.hidden_at as "hiddenAt",
+            j.detail as "removalDetail", asked.roles
+       from sessions s
+       join data_sources d on d.id = s.data_source_id
+       join people p on p.id = s.requester_id
+       left join session_jobs j on j.session_id = s.id and j.kind = 'removal'
+      cross join lateral (${ROLES}) asked
+      where ${VISIBLE}`
+
+type Shared = Omit<Session, 'dataSource' | 'requester' | 'roles'>
+
+interface Row extends Shared {
+  readonly dataSourceId: string
+  readonly dataSourceName: string
+  readonly requesterId: string
+  readonly requesterUsername: string
+  readonly requesterName: string
+  readonly requesterDisabled: boolean
+  readonly roles: readonly RoleRow[]
+}
+
+/** Instants come as text inside JSON. */
+interface RoleRow extends Omit<SessionRole, 'decidedAt' | 'approvals'> {
+  readonly decidedAt: string | null
+  readonly approvals: readonly (Omit<Approval, 'at'> & { readonly at: string })[]
+}
+
+function parseRow(row: Row): Session {
+  const { dataSourceId, dataSourceName, roles, ...rest } = row
+  const { requesterId, requesterUsername, requesterName, requesterDisabled, ...shared } = rest
+  return {
+    ...shared,
+    dataSource: { id: dataSourceId, name: dataSourceName },
+    requester: {
+      id: requesterId,
+      username: requesterUsername,
+      displayName: requesterName,
+      disabled: requesterDisabled,
+    },
+    roles: roles.map((role) => ({
+      ...role,
+      decidedAt: role.decidedAt === null ? null : parseInstant(role.decidedAt),
+      approvals: role.approvals.map((approval) => ({ ...approval, at: parseInstant(approval.at) })),
+    })),
+  }
+}
+
+function parseInstant(text: string): DateTime<true> {
+  const instant = DateTime.fromISO(text, { zone: 'utc' })
+  if (!instant.isValid) throw new Error(`not an instant: ${text}`)
+  return instant
+}

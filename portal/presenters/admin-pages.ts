@@ -1,0 +1,157 @@
+/** What the administration views take: data sources, roles and people. */
+import type {
+  Action,
+  Choice,
+  Empty,
+  Field,
+  FieldError,
+  Link,
+  Moment,
+  NavItem,
+  Page,
+} from './pieces.ts'
+
+/** One finding of preflight. */
+export interface Check {
+  readonly verdict: 'ok' | 'warning' | 'refused'
+  readonly text: string
+  /** The SQL that mends it, when there is one. */
+  readonly remedy?: string | undefined
+}
+
+// ---- views/data-sources/index
+
+export interface DataSourceRow {
+  readonly id: string
+  readonly name: string
+  readonly address: string
+  readonly databases: string
+  readonly tls: string
+  readonly roleCount: string
+  readonly health: { readonly verdict: Check['verdict'] | 'untested'; readonly text: string }
+  readonly checks: readonly Check[]
+  readonly actions: readonly Action[]
+}
+
+export interface DataSourcesPage {
+  readonly page: Page
+  readonly rows: readonly DataSourceRow[]
+  readonly empty: Empty
+  readonly freshHref?: string | undefined
+}
+
+// ---- views/data-sources/fresh: POST /data-sources
+// {name, url, databases, tls, justificationPattern, justificationMessage}
+
+export interface FreshDataSourcePage {
+  readonly page: Page
+  readonly errors: readonly FieldError[]
+  readonly name: Field
+  /** `value` never holds a password that was posted before. */
+  readonly url: Field
+  readonly databases: Field
+  readonly tls: readonly Choice[]
+  readonly tlsError?: string | undefined
+  readonly justificationPattern: Field
+  readonly justificationMessage: Field
+}
+
+// ---- views/roles/index
+
+export interface RoleRow {
+  readonly id: string
+  readonly name: string
+  readonly dataSource: string
+  readonly databaseRole: string
+  readonly approvers: string
+  readonly needed: string
+  readonly defaultTime: string
+  readonly maximumTime: string
+  readonly warning?: string | undefined
+  readonly checks: readonly Check[]
+  readonly actions: readonly Action[]
+}
+
+export interface RolesPage {
+  readonly page: Page
+  readonly rows: readonly RoleRow[]
+  readonly empty: Empty
+  readonly freshHref?: string | undefined
+}
+
+// ---- views/roles/fresh: POST /roles
+// {name, dataSource, databaseRole, group, approvers (repeated), approvalsNeeded, defaultMinutes,
+// maximumMinutes, description}. `groups` or `approvers` may be empty; what is empty is not asked.
+
+export interface FreshRolePage {
+  readonly page: Page
+  readonly errors: readonly FieldError[]
+  /** Shown instead of the form when there is no data source yet. */
+  readonly empty?: Empty | undefined
+  readonly name: Field
+  readonly description: Field
+  readonly dataSources: readonly Choice[]
+  readonly dataSourceError?: string | undefined
+  readonly databaseRole: Field & { readonly known: readonly string[] }
+  readonly groups: readonly Choice[]
+  readonly groupError?: string | undefined
+  readonly approvers: readonly Choice[]
+  readonly approversError?: string | undefined
+  readonly approvalsNeeded: Field
+  readonly defaultMinutes: Field
+  readonly maximumMinutes: Field
+}
+
+// ---- views/users/index
+
+export interface UserRow {
+  readonly id: string
+  readonly href: string
+  readonly username: string
+  readonly displayName: string
+  readonly email: string
+  readonly flags: readonly string[]
+  readonly status: { readonly name: 'active' | 'locked' | 'disabled'; readonly text: string }
+  readonly lastSignIn?: Moment | undefined
+}
+
+export interface UsersPage {
+  readonly page: Page
+  readonly rows: readonly UserRow[]
+  readonly empty: Empty
+  readonly views: readonly NavItem[]
+  readonly freshHref?: string | undefined
+}
+
+// ---- views/users/fresh: POST /users {username, displayName, email, password, flags (repeated)}
+
+export interface FreshUserPage {
+  readonly page: Page
+  readonly errors: readonly FieldError[]
+  readonly username: Field
+  readonly displayName: Field
+  readonly email: Field
+  readonly password: Field & { readonly hint: string }
+  /** `Admin`, `Audit User`; each hint says what it opens. */
+  readonly flags: readonly Choice[]
+}
+
+// ---- views/users/show: POST /users/:id/flags {flags (repeated)}, and whatever `actions` name
+
+export interface UserPage {
+  readonly page: Page
+  readonly user: UserRow
+  readonly facts: readonly { readonly name: string; readonly value: string }[]
+  /** Absent when the reader may not change them. */
+  readonly flagsForm?:
+    | {
+        readonly href: string
+        readonly flags: readonly Choice[]
+        readonly error?: string | undefined
+      }
+    | undefined
+  readonly groups: readonly string[]
+  readonly actions: readonly Action[]
+  readonly auditHref?: string | undefined
+  readonly links: readonly Link[]
+}

@@ -1,0 +1,125 @@
+/** Pieces of a page that several views share; see pages.ts for the rules they follow. */
+
+export type StateName =
+  'CREATED' | 'APPROVED' | 'GRANTED' | 'DENIED' | 'EXPIRED' | 'CANCELED' | 'TERMINATED'
+
+export interface Link {
+  readonly href: string
+  readonly label: string
+}
+
+export interface NavItem extends Link {
+  readonly current: boolean
+  /** Things that wait for this person, such as approvals; 0 or absent shows nothing. */
+  readonly count?: number | undefined
+}
+
+export interface Page {
+  readonly title: string
+  /** Folder URL of portal/public without the last slash, such as `/assets`. */
+  readonly assets: string
+  readonly theme: 'auto' | 'light' | 'dark'
+  /** Absent before sign-in; the head then shows neither navigation nor sign-out. */
+  readonly person?:
+    | { readonly username: string; readonly displayName: string; readonly flags: readonly string[] }
+    | undefined
+  readonly nav: readonly NavItem[]
+  readonly csrfToken: string
+  readonly flash?: { readonly kind: 'ok' | 'error'; readonly text: string } | undefined
+  /** Foot of the page: `Central Manager: Europe/Warsaw, UTC +1`, and the product's version. */
+  readonly zone: { readonly name: string; readonly offset: string }
+  readonly version: string
+}
+
+/** An instant: `iso` is UTC for machines, `text` is Central Manager's zone with its offset. */
+export interface Moment {
+  readonly iso: string
+  readonly text: string
+  /** The same instant in the person's own zone when known and different, else in UTC. */
+  readonly also?: string | undefined
+}
+
+/** A number that runs down; the script keeps it true, without it the text stands as written. */
+export interface Countdown {
+  /** UTC instant it runs to. */
+  readonly until: string
+  /** `ends in`, `starts in`, `request lapses in`. */
+  readonly before: string
+  /** `24 min`, `3 h 05 min`. */
+  readonly text: string
+  /** Whole per cent of the window that has passed; drawn as a bar when present. */
+  readonly passed?: number | undefined
+}
+
+export interface State {
+  readonly name: StateName
+  /** Plain words: `waits for approvals`, `you can log in now`. */
+  readonly gloss: string
+}
+
+/** Approvals in hand of approvals needed, summed over the roles. */
+export interface Progress {
+  readonly done: number
+  readonly needed: number
+  /** `1 of 2 approvals`. */
+  readonly text: string
+}
+
+export interface Field {
+  readonly value: string
+  /** One sentence that says how to mend it. */
+  readonly error?: string | undefined
+}
+
+/** One line of the summary above a form; `field` is the input's name, which is also its id. */
+export interface FieldError {
+  readonly field: string
+  readonly text: string
+}
+
+export interface Choice {
+  readonly value: string
+  readonly label: string
+  readonly chosen: boolean
+  /** Why it can't be chosen; a choice with a reason is disabled and shows it. */
+  readonly refused?: string | undefined
+  readonly hint?: string | undefined
+  readonly count?: string | undefined
+}
+
+/** A button that posts to a resource. */
+export interface Action extends Link {
+  readonly tone: 'plain' | 'primary' | 'danger'
+  /** Asks for a sentence first (field `reason`). */
+  readonly needsReason?: boolean | undefined
+  /** Posted beside the token, such as `{ name: 'flag', value: 'Admin' }`. */
+  readonly fields?: readonly { readonly name: string; readonly value: string }[] | undefined
+}
+
+/** What to say where nothing is yet: a heading, one sentence, and the thing to do next. */
+export interface Empty {
+  readonly heading: string
+  readonly text: string
+  readonly action?: Link | undefined
+}
+
+/** Field names: `zone`. The browser's zone is known once the script or the person has said it. */
+export interface ZoneChoice {
+  /** `central`, `utc`, or an IANA name; empty for `local` while the browser's zone is unknown. */
+  readonly value: string
+  readonly kind: 'central' | 'local' | 'utc'
+  /** `Central Manager`, `Local Timezone`, `UTC`. */
+  readonly label: string
+  readonly chosen: boolean
+  /** `UTC +1`, `Europe/Warsaw, UTC +1`. */
+  readonly hint?: string | undefined
+}
+
+export interface Pager {
+  readonly newer?: string | undefined
+  readonly older?: string | undefined
+  /** Back to the first page, where there is no way to the page before. */
+  readonly newest?: string | undefined
+  /** `Records 101 to 200 of 10,000+`. */
+  readonly text: string
+}

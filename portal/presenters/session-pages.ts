@@ -1,0 +1,265 @@
+/** What the views of sessions, their history and their approvals take. */
+import type {
+  Action,
+  Choice,
+  Countdown,
+  Empty,
+  Field,
+  FieldError,
+  Moment,
+  NavItem,
+  Page,
+  Pager,
+  Progress,
+  State,
+  StateName,
+  ZoneChoice,
+} from './pieces.ts'
+
+// ---- views/sessions/index, views/history/index
+
+export interface SessionRow {
+  readonly id: string
+  readonly href: string
+  readonly state: State
+  readonly isMine: boolean
+  readonly requester: string
+  readonly dataSource: string
+  readonly roles: readonly string[]
+  readonly start?: Moment | undefined
+  readonly end?: Moment | undefined
+  /** What stands in for a start not chosen yet: `from approval, for 30 min`. */
+  readonly windowText?: string | undefined
+  readonly progress?: Progress | undefined
+  readonly countdown?: Countdown | undefined
+  /** How it ended, for the history: `Canceled by mark`. */
+  readonly ending?: string | undefined
+  readonly justification: string
+  readonly actions: readonly Action[]
+}
+
+export interface SessionGroup {
+  /** `Open now`, `Approved, waiting for its start`, `Waiting for approvals`. */
+  readonly heading: string
+  readonly gloss: string
+  readonly rows: readonly SessionRow[]
+}
+
+export interface SessionsPage {
+  readonly page: Page
+  /** Groups without rows are left out; no groups at all shows `empty`. */
+  readonly groups: readonly SessionGroup[]
+  readonly empty: Empty
+  /** `All`, `Mine`, as links, the current one marked. */
+  readonly views: readonly NavItem[]
+  readonly requestHref?: string | undefined
+  /** Terminate all: admins only. */
+  readonly terminateAll?: Action | undefined
+}
+
+export interface HistoryPage {
+  readonly page: Page
+  readonly rows: readonly SessionRow[]
+  readonly empty: Empty
+  readonly views: readonly NavItem[]
+  readonly pager?: Pager | undefined
+}
+
+// ---- views/sessions/fresh: GET /sessions/new?dataSource=, POST /sessions, POST /sessions/preview
+// Posted: dataSource, roles (repeated), when (now | later | approval), zone, start, length
+// (minutes | end), minutes, end, justification. `start` and `end` are `YYYY-MM-DDTHH:mm`, read in
+// `zone`. POST /sessions/preview takes the same and answers this page with `preview` filled.
+
+export interface RoleChoice extends Choice {
+  /** `Approved by john`, `Approved at once`, `No approvers found`. */
+  readonly approvers: string
+  /** `1 approval needed`, `no approval needed`. */
+  readonly needed: string
+  /** `up to 60 min`. */
+  readonly longest: string
+  readonly maximumMinutes: number
+}
+
+export interface RoleGroup {
+  readonly heading: string
+  readonly roles: readonly RoleChoice[]
+}
+
+export interface WindowPreview {
+  readonly start?: Moment | undefined
+  readonly end?: Moment | undefined
+  readonly length: string
+  /** `role1 allows at most 60 min, the least of the roles chosen`. */
+  readonly boundBy?: string | undefined
+  readonly lapses: string
+  readonly approvals: readonly { readonly role: string; readonly text: string }[]
+}
+
+export interface FreshSessionPage {
+  readonly page: Page
+  readonly errors: readonly FieldError[]
+  readonly dataSources: readonly Choice[]
+  /** Shown instead of the form when there is no data source one may ask for. */
+  readonly empty?: Empty | undefined
+  readonly dataSourceError?: string | undefined
+  /** Empty until a data source is chosen. */
+  readonly roleGroups: readonly RoleGroup[]
+  readonly rolesError?: string | undefined
+  readonly when: 'now' | 'later' | 'approval'
+  readonly length: 'minutes' | 'end'
+  readonly start: Field
+  readonly end: Field
+  readonly minutes: Field
+  readonly justification: Field & { readonly longest: number; readonly hint?: string | undefined }
+  readonly zones: readonly ZoneChoice[]
+  readonly preview?: WindowPreview | undefined
+}
+
+// ---- views/sessions/show: POST /sessions/:id/{approval,denial,cancellation,termination,credential}
+
+export interface RoleApproval {
+  readonly name: string
+  readonly state: 'PENDING' | 'APPROVED' | 'DENIED'
+  /** `1 of 1 approvals`, `approved at once`. */
+  readonly text: string
+  /** Who may still decide: `waits for john or admin`. */
+  readonly waits?: string | undefined
+  readonly votes: readonly {
+    readonly by: string
+    readonly verb: string
+    readonly at: Moment
+    readonly comment?: string | undefined
+  }[]
+  /** What preflight found dangerous, shown to whoever decides. */
+  readonly dangers: readonly string[]
+}
+
+/** Shown once, in the answer to the POST that made it; never kept, never in a URL. */
+export interface Credential {
+  readonly host: string
+  readonly port: string
+  readonly database: string
+  readonly username: string
+  readonly password: string
+  readonly url: string
+  /** A line to paste: `PGPASSWORD=... psql "host=... "`. */
+  readonly psql: string
+}
+
+export interface TimelineEntry {
+  readonly recordId: string
+  readonly href?: string | undefined
+  readonly at: Moment
+  /** The state reached, or the action for records that are not states. */
+  readonly state?: StateName | undefined
+  readonly scope: 'session' | 'role'
+  /** `john approved role1`, `The session user was created`. */
+  readonly text: string
+  readonly detail?: string | undefined
+}
+
+export interface StatementRow {
+  readonly number: string
+  readonly at: Moment
+  readonly text: string
+  /** Bind values in order, written as literals; NULL is `NULL`. */
+  readonly values: readonly string[]
+  /** The command's tag or `-`. */
+  readonly tag: string
+  readonly rows: string
+  /** `1.2 ms`. */
+  readonly time: string
+  /** SQLSTATE and message. */
+  readonly error?: string | undefined
+}
+
+/** A form that takes one sentence; `error` and `value` come back when it was refused. */
+export interface ReasonForm extends Field {
+  readonly href: string
+}
+
+export interface SessionPage {
+  readonly page: Page
+  readonly id: string
+  readonly uuid: string
+  readonly state: State
+  /** One sentence that tells where the story stands. */
+  readonly headline: string
+  readonly isMine: boolean
+  readonly requester: string
+  readonly dataSource: string
+  readonly username: string
+  readonly justification: string
+  readonly requested: Moment
+  readonly start?: Moment | undefined
+  readonly end?: Moment | undefined
+  readonly length: string
+  readonly windowText?: string | undefined
+  readonly countdown?: Countdown | undefined
+  readonly progress?: Progress | undefined
+  readonly ending?: string | undefined
+  readonly removal?: string | undefined
+  readonly warnings: readonly string[]
+  readonly roles: readonly RoleApproval[]
+  /** Present for the requester while GRANTED. */
+  readonly connection?:
+    | {
+        readonly address: string
+        readonly username: string
+        readonly databases: string
+        readonly credentialHref: string
+        /** `The last credential was made at 14:02; a new one ends it.` */
+        readonly note: string
+      }
+    | undefined
+  readonly credential?: Credential | undefined
+  readonly decision?: Decision | undefined
+  readonly cancellation?: ReasonForm | undefined
+  readonly termination?: ReasonForm | undefined
+  readonly timeline: readonly TimelineEntry[]
+  readonly statements: {
+    /** False hides the section from people who may not read it. */
+    readonly shown: boolean
+    readonly rows: readonly StatementRow[]
+    /** `No statements yet`, `1,204 statements`. */
+    readonly text: string
+    readonly nextHref?: string | undefined
+  }
+  readonly actions: readonly Action[]
+}
+
+/** Forms of one who may decide now: approve takes `comment` (and `roles`), deny takes `reason`. */
+export interface Decision {
+  readonly approvalHref: string
+  readonly denialHref: string
+  /** The roles this person may approve; an approval is of all of them. */
+  readonly roles: readonly string[]
+  readonly comment: Field
+  readonly reason: Field
+}
+
+// ---- views/approvals/index
+
+export interface ApprovalRow {
+  readonly id: string
+  readonly href: string
+  readonly requester: string
+  readonly dataSource: string
+  readonly roles: readonly RoleApproval[]
+  readonly progress: Progress
+  readonly justification: string
+  readonly start?: Moment | undefined
+  readonly end?: Moment | undefined
+  readonly windowText?: string | undefined
+  /** `asked 4 min ago`. */
+  readonly age: string
+  readonly requested: Moment
+  readonly countdown?: Countdown | undefined
+  readonly decision: Decision
+}
+
+export interface ApprovalsPage {
+  readonly page: Page
+  readonly rows: readonly ApprovalRow[]
+  readonly empty: Empty
+}

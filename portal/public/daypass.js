@@ -1,0 +1,252 @@
+// What the pages gain from a script. Every page works without it; nothing here decides anything.
+
+const MINUTE = 60_000
+const LIVE_EVERY = 10_000
+/** A forgotten tab stops asking, so that it does not keep a sign-in alive for ever. */
+const LIVE_FOR = 30 * MINUTE
+
+for (const start of [focusErrors, knowZone, submitChoices, countCharacters, fillDemo]) start()
+revealCopyButtons()
+showPeeks()
+previewRequest()
+tick()
+setInterval(tick, 1000)
+keepLive()
+
+function all(selector, root = document) {
+  return [...root.querySelectorAll(selector)]
+}
+
+function focusErrors() {
+  document.querySelector('[data-focus]')?.focus()
+}
+
+/** The browser alone knows its zone: the choice `Local Timezone` waits for its name. */
+function knowZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  for (const input of all('[data-zones] [data-kind="local"]')) {
+    if (input.value === '') input.value = zone
+    input.disabled = false
+    const hint = input.nextElementSibling?.querySelector('[data-zone-hint]')
+    if (hint && hint.textContent.trim() === '') hint.textContent = input.value
+  }
+}
+
+function submitChoices() {
+  for (const form of all('form[data-autosubmit]')) {
+    for (const button of all('[data-submit]', form)) button.hidden = true
+    form.addEventListener('change', () => form.requestSubmit())
+  }
+  for (const form of all('form[data-zone-submit]')) {
+    form.addEventListener('change', (event) => {
+      if (event.target.name === 'zone') form.requestSubmit()
+    })
+    // an empty field says nothing, so the address keeps only what is filtered
+    form.addEventListener('formdata', ({ formData }) => {
+      for (const [name, value] of [...formData]) if (value === '') formData.delete(name)
+    })
+  }
+}
+
+function countCharacters() {
+  for (const area of all('[data-counter]')) {
+    const counter = document.getElementById(area.dataset.counter)
+    const show = () => {
+      counter.textContent = `${area.value.length} of ${counter.dataset.longest} characters`
+    }
+    area.addEventListener('input', show)
+    show()
+  }
+}
+
+function fillDemo() {
+  for (const button of all('[data-fill-username]')) {
+    button.hidden = false
+    button.addEventListener('click', () => {
+      document.getElementById('username').value = button.dataset.fillUsername
+      document.getElementById('password').value = button.dataset.fillPassword
+      document.querySelector('form [type="submit"]').focus()
+    })
+  }
+}
+
+function revealCopyButtons() {
+  if (!navigator.clipboard) return
+  for (const button of all('[data-copy]')) {
+    button.hidden = false
+    button.addEventListener('click', () => void copyFrom(button))
+  }
+}
+
+async function copyFrom(button) {
+  const source = document.getElementById(button.dataset.copy)
+  const said = document.querySelector('[data-copied]')
+  const before = [...button.childNodes]
+  try {
+    await navigator.clipboard.writeText(source.textContent)
+    button.textContent = 'Copied'
+    if (said) said.textContent = 'Copied to the clipboard'
+  } catch {
+    getSelection().selectAllChildren(source)
+    button.textContent = 'Press Ctrl+C'
+  }
+  setTimeout(() => {
+    button.replaceChildren(...before)
+  }, 2000)
+}
+
+// ---- countdowns
+
+function tick() {
+  for (const box of all('[data-until]')) {
+    const left = Date.parse(box.dataset.until) - Date.now()
+    const number = box.querySelector('[data-left]')
+    if (number) number.textContent = inWords(Math.max(0, left))
+    box.classList.toggle('soon', left < 10 * MINUTE)
+  }
+}
+
+function inWords(milliseconds) {
+  const seconds = Math.floor(milliseconds / 1000)
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  const two = (number) => String(number).padStart(2, '0')
+  if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`
+  if (hours > 0) return `${hours} h ${two(minutes % 60)} min`
+  if (minutes >= 10) return `${minutes} min`
+  return `${minutes}:${two(seconds % 60)} min`
+}
+
+// ---- popovers of session ids: hover, focus and touch show them; Escape and leaving close them
+
+function showPeeks() {
+  let shown
+  let waiting
+
+  const hide = () => {
+    clearTimeout(waiting)
+    if (shown?.matches(':popover-open')) shown.hidePopover()
+    shown = undefined
+  }
+  const hideSoon = () => {
+    clearTimeout(waiting)
+    waiting = setTimeout(hide, 250)
+  }
+  const show = (link, peek) => {
+    clearTimeout(waiting)
+    if (shown === peek) return
+    hide()
+    peek.showPopover()
+    place(link, peek)
+    shown = peek
+  }
+
+  for (const link of all('[data-peek]')) {
+    const peek = document.getElementById(link.dataset.peek)
+    if (!peek?.showPopover) continue
+    link.setAttribute('aria-details', peek.id)
+    link.addEventListener('pointerenter', (event) => {
+      if (event.pointerType === 'touch') return
+      clearTimeout(waiting)
+      waiting = setTimeout(() => show(link, peek), 150)
+    })
+    link.addEventListener('focus', () => show(link, peek))
+    link.addEventListener('click', (event) => {
+      if (event.pointerType !== 'touch' || link.dataset.peeked === 'yes') return
+      event.preventDefault()
+      show(link, peek)
+      link.dataset.peeked = 'yes'
+    })
+    for (const element of [link, peek]) {
+      element.addEventListener('pointerleave', (event) => {
+        if (event.pointerType !== 'touch') hideSoon()
+      })
+      element.addEventListener('focusout', hideSoon)
+    }
+    for (const name of ['pointerenter', 'focusin']) {
+      peek.addEventListener(name, () => clearTimeout(waiting))
+    }
+  }
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && shown) hide()
+  })
+  document.addEventListener('pointerdown', (event) => {
+    if (shown && !shown.contains(event.target) && !event.target.closest('[data-peek]')) hide()
+  })
+  document.addEventListener('scroll', (event) => event.target !== shown && hide(), true)
+}
+
+function place(link, peek) {
+  const at = link.getBoundingClientRect()
+  const size = peek.getBoundingClientRect()
+  const below = at.bottom + 4 + size.height <= innerHeight
+  const left = Math.max(8, Math.min(at.left, innerWidth - size.width - 8))
+  peek.style.left = `${left}px`
+  peek.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - size.height - 4)}px`
+}
+
+// ---- the request form asks the portal what it would mean, and shows the answer beside it
+
+function previewRequest() {
+  const form = document.querySelector('form[data-preview]')
+  if (!form) return
+  let waiting
+  let asking
+  form.addEventListener('input', (event) => {
+    if (event.target.name === 'justification') return
+    clearTimeout(waiting)
+    waiting = setTimeout(async () => {
+      asking?.abort()
+      asking = new AbortController()
+      const fresh = await fetchPage(form.dataset.preview, {
+        method: 'POST',
+        body: new URLSearchParams(new FormData(form)),
+        signal: asking.signal,
+      })
+      const part = fresh?.getElementById('preview')
+      if (part) document.getElementById('preview')?.replaceWith(part)
+    }, 400)
+  })
+}
+
+/** The page at an address as a document; undefined when it can't be had, and the old one stays. */
+async function fetchPage(address, options) {
+  try {
+    const answer = await fetch(address, {
+      credentials: 'same-origin',
+      redirect: 'error',
+      ...options,
+    })
+    if (!answer.ok && answer.status !== 422) return undefined
+    return new DOMParser().parseFromString(await answer.text(), 'text/html')
+  } catch {
+    return undefined
+  }
+}
+
+// ---- parts of a page that change while one looks
+
+function keepLive() {
+  if (!document.querySelector('[data-live]')) return
+  const since = Date.now()
+  setInterval(async () => {
+    if (document.hidden || Date.now() - since > LIVE_FOR) return
+    const fresh = await fetchPage(location.href, { headers: { 'x-daypass-live': '1' } })
+    if (!fresh) return
+    for (const part of all('[data-live]')) refresh(part, fresh)
+    tick()
+  }, LIVE_EVERY)
+}
+
+function refresh(part, fresh) {
+  const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
+  const busy = part.contains(document.activeElement) || part.querySelector('details[open]')
+  if (next && !busy && wordsOf(next) !== wordsOf(part)) part.replaceWith(next)
+}
+
+/** What counts as changed: words, not the token of a form nor the running numbers. */
+function wordsOf(part) {
+  const copy = part.cloneNode(true)
+  for (const running of all('[data-left], progress', copy)) running.remove()
+  return copy.textContent.replace(/\s+/g, ' ')
+}
