@@ -274,6 +274,7 @@ function unknownNames(environment: Environment): string[] {
     .map((name) => `${name} is not a setting of this version and has no effect`)
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\.[0-9.]+$/.test(host)
+/** True for names and addresses of this machine alone. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.[0-9.]+$/.test(host)
 }

@@ -5,7 +5,7 @@ import type { SessionId } from '../lib/ids.ts'
 import { describeWindow, findEndings } from './endings.ts'
 import { getGate, type Gate } from './gate.ts'
 
-export { findLogin, type Login } from './gate.ts'
+export { findLogin } from './gate.ts'
 
 /** What a client asks for, once it has proven the secret. */
 export interface AdmissionRequest {

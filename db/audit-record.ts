@@ -43,6 +43,17 @@ export interface RecordRow {
   readonly payload: unknown
 }
 
+/** Every state that a record can tell of. */
+export const RECORD_STATES = [
+  'CREATED',
+  'APPROVED',
+  'GRANTED',
+  'DENIED',
+  'EXPIRED',
+  'CANCELED',
+  'TERMINATED',
+] as const satisfies readonly RecordState[]
+
 const PRIVATE_NAMES = ['reason', 'justification', 'client_ip', 'user_agent'] as const
 export type PrivateName = (typeof PRIVATE_NAMES)[number]
 
@@ -73,9 +84,7 @@ const BODY = z.object({
     })
     .optional(),
   scope: z.enum(['role', 'session']).optional(),
-  state: z
-    .enum(['CREATED', 'APPROVED', 'GRANTED', 'DENIED', 'EXPIRED', 'CANCELED', 'TERMINATED'])
-    .optional(),
+  state: z.enum(RECORD_STATES).optional(),
   outcome: z.string(),
   correlation_id: z.string(),
   details: z.record(z.string(), z.string()).optional(),

@@ -1,7 +1,7 @@
 import type { DateTime } from 'luxon'
 import { bindingsOf, MATCHING, type AuditFilter, type AuditScope } from './audit-filter.ts'
 import type { RecordState } from './audit-log.ts'
-import { parseRecord, type AuditRecord, type RecordRow } from './audit-record.ts'
+import { parseRecord, RECORD_STATES, type AuditRecord, type RecordRow } from './audit-record.ts'
 import { AppError } from '../lib/errors.ts'
 import type { SessionId } from '../lib/ids.ts'
 import { organizationIdOf, type Scope } from './scope.ts'
@@ -108,6 +108,16 @@ export async function countExactly(
 }
 
 /**
+ * A count a state, each with its state written out: joined to a list of states, the planner takes
+ * all for equally frequent and walks the whole trail for one that is rare.
+ */
+const STATE_COUNTS = RECORD_STATES.map(
+  (state) => `
+     select '${state}' as state, cast(count(*) as integer) as count
+       from (select from records r where ${MATCHING} and r.state = '${state}' limit :most) as matching`,
+).join(' union all ')
+
+/**
  * For each state, how many records would match if it were the only one chosen: at most
  * COUNTED_AT_MOST + 1, as above. Empty when that takes too long.
  */
@@ -117,16 +127,10 @@ export async function countStates(
   filter: AuditFilter,
 ): Promise<ReadonlyMap<RecordState, number>> {
   const counts = await hurry(db, (tx) =>
-    rows<{ state: RecordState; count: number }>(
-      tx,
-      `select named.state, counted.count
-         from unnest(array['CREATED', 'APPROVED', 'GRANTED', 'DENIED', 'EXPIRED', 'CANCELED', 'TERMINATED']) as named(state)
-        cross join lateral (
-              select cast(count(*) as integer) as count
-                from (select from records r where ${MATCHING} and r.state = named.state limit :most) as matching
-              ) as counted`,
-      { ...bindingsOf(scope, { ...filter, states: [] }), most: COUNTED_AT_MOST + 1 },
-    ),
+    rows<{ state: RecordState; count: number }>(tx, STATE_COUNTS, {
+      ...bindingsOf(scope, { ...filter, states: [] }),
+      most: COUNTED_AT_MOST + 1,
+    }),
   )
   return new Map(counts?.map(({ state, count }) => [state, count]))
 }

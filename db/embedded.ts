@@ -15,7 +15,7 @@ import { waitUntilFree } from './embedded/pid-file.ts'
 import { freePort } from './embedded/port.ts'
 import { Postmaster } from './embedded/postmaster.ts'
 
-export { chooseHome, type Home, type HomeWishes } from './embedded/home.ts'
+export { chooseHome, type Home } from './embedded/home.ts'
 export { freePort } from './embedded/port.ts'
 
 /** What an embedded cluster is made and started with. */

@@ -1,7 +1,7 @@
 import type { DateTime } from 'luxon'
 import { appendRecord } from './audit-log.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
-import { findRow, getRow, rows, storeTime, type Db, type Transaction } from './store.ts'
+import { getRow, rows, storeTime, type Db, type Transaction } from './store.ts'
 
 /** What people request on a data source. */
 export interface Role {
@@ -71,17 +71,6 @@ export function listRoles(
         and r.data_source_id = coalesce(cast(:dataSourceId as uuid), r.data_source_id)
       order by d.name, r.name`,
     { organization: organizationIdOf(scope), dataSourceId: dataSourceId ?? null },
-  )
-}
-
-/** One role by id. */
-export function findRole(db: Db, scope: Scope, id: string): Promise<Role | undefined> {
-  return findRow(
-    db,
-    `select ${ROLE} ${ROLE_TABLES}
-      where r.id = :id
-        and r.organization_id = coalesce(cast(:organization as uuid), r.organization_id)`,
-    { id, organization: organizationIdOf(scope) },
   )
 }
 

@@ -1,19 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { DateTime } from 'luxon'
 import { appendRecord } from './audit-log.ts'
 import { findPerson, getOrganization, type Organization, type Person } from './people.ts'
-import { organizationIdOf, type Origin, type Scope } from './scope.ts'
+import type { Origin } from './scope.ts'
 import { findRow, getRow, rows, storeTime, type Db, type Transaction } from './store.ts'
-
-/** A bearer token as it can be shown: never the secret itself. */
-export interface Token {
-  readonly id: string
-  readonly name: string
-  readonly username: string
-  readonly createdAt: DateTime<true>
-  readonly lastUsedAt: DateTime<true> | null
-  readonly endedAt: DateTime<true> | null
-}
 
 /** Makes leaked tokens findable by secret scanners. */
 const PREFIX = 'daypass_'
@@ -72,20 +61,6 @@ export async function findPersonByToken(
   if (person === undefined) return undefined
   const organization = await getOrganization(db, person.organizationId)
   return { person, organization, tokenId: row.id }
-}
-
-/** Tokens that the scope may see, newest first. */
-export function listTokens(db: Db, scope: Scope): Promise<Token[]> {
-  return rows(
-    db,
-    `select t.id, t.name, p.username, t.created_at as "createdAt", t.last_used_at as "lastUsedAt",
-            t.ended_at as "endedAt"
-       from tokens t
-       join people p on p.id = t.person_id
-      where t.organization_id = coalesce(cast(:organization as uuid), t.organization_id)
-      order by t.created_at desc, t.id`,
-    { organization: organizationIdOf(scope) },
-  )
 }
 
 function hashOf(token: string): Buffer {

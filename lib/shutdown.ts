@@ -38,7 +38,10 @@ export class Shutdown {
 /** How long a part may take to close before it exits anyway, in milliseconds. */
 const CLOSE_DEADLINE_MS = 15_000
 
-/** Closes on SIGINT and SIGTERM and exits 0; exits 1 when closing takes too long. */
+/**
+ * Closes on SIGINT and SIGTERM and exits 0; exits 1 when closing takes too long. The same when the
+ * process that started us over a channel is gone: one that was killed can send no signal.
+ */
 export function closeOnSignals(shutdown: Shutdown): void {
   const end = (): void => {
     setTimeout(() => process.exit(1), CLOSE_DEADLINE_MS).unref()
@@ -46,4 +49,5 @@ export function closeOnSignals(shutdown: Shutdown): void {
   }
   process.once('SIGINT', end)
   process.once('SIGTERM', end)
+  process.once('disconnect', end)
 }

@@ -25,6 +25,7 @@ const SETTINGS = {
   synchronous_commit: 'off',
   full_page_writes: 'off',
   max_connections: '200',
+  max_prepared_transactions: '20',
 }
 
 const CONNECT_DEADLINE_MS = 10_000

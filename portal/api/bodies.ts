@@ -1,0 +1,91 @@
+import { DateTime } from 'luxon'
+import { z } from 'zod'
+import { TLS_MODES } from '../../db/data-sources.ts'
+import { PASSWORD_LEAST, PASSWORD_MOST } from '../passwords.ts'
+
+/** Far beyond what any field takes; the broker says the exact limits in its own sentences. */
+const LONG_TEXT = 10_000
+const DAYS_30_MINUTES = 43_200
+const OFFSET = /(Z|[+-][0-9]{2}(:?[0-9]{2})?)$/i
+
+const text = z.string().max(LONG_TEXT)
+const name = z.string().trim().min(1).max(200)
+const instant = z
+  .string()
+  .refine((value) => OFFSET.test(value) && DateTime.fromISO(value).isValid, {
+    error: 'Write the time as ISO-8601 with its offset, such as 2026-01-31T14:30:00Z.',
+  })
+  .transform(parseInstant)
+  .meta({ format: 'date-time' })
+
+export const sessionBody = z.strictObject({
+  dataSource: name,
+  roles: z.array(text).min(1),
+  start: instant.optional(),
+  end: instant.optional(),
+  minutes: z.number().positive().max(DAYS_30_MINUTES).optional(),
+  fromApproval: z.boolean().optional(),
+  justification: text.default(''),
+})
+
+export const approvalBody = z.strictObject({
+  roles: z.array(text).min(1).optional(),
+  comment: text.optional(),
+})
+/** Without a reason the broker answers `reason_required`, as it does everywhere. */
+export const denialBody = z.strictObject({
+  roles: z.array(text).min(1).optional(),
+  reason: text.default(''),
+})
+export const cancellationBody = z.strictObject({ reason: text.optional() })
+export const terminationBody = z.strictObject({ reason: text.default('') })
+export const nothingBody = z.strictObject({})
+
+export const dataSourceBody = z.strictObject({
+  name,
+  /** The admin login: sealed to the broker when kept, and never answered. */
+  url: text.min(1),
+  databases: z.array(name).min(1).optional(),
+  defaultDatabase: name.optional(),
+  tls: z.enum(TLS_MODES).default('verify-full'),
+  tlsCa: z.string().max(100_000).optional(),
+  residueOwner: z.string().trim().min(1).max(63).optional(),
+  justificationPattern: z.string().max(1000).optional(),
+  justificationMessage: z.string().max(1000).optional(),
+})
+
+export const roleBody = z.strictObject({
+  dataSource: name,
+  name: z.string().trim().min(1).max(63),
+  databaseRole: z.string().trim().min(1).max(63),
+  description: z.string().trim().max(1000).default(''),
+  group: name.optional(),
+  approvers: z.array(name).optional(),
+  approvalsNeeded: z.int().min(0).max(10).default(1),
+  defaultMinutes: z.int().min(1).max(DAYS_30_MINUTES).default(30),
+  maximumMinutes: z.int().min(1).max(DAYS_30_MINUTES).default(60),
+})
+
+export const groupBody = z.strictObject({ name, members: z.array(name).default([]) })
+
+export const userBody = z.strictObject({
+  username: z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,62}$/, {
+    error: 'Write the username in small letters, digits and . _ @ -, at most 63 of them.',
+  }),
+  displayName: name.optional(),
+  email: z.email({ error: 'Write the e-mail address as name@example.com.' }).optional(),
+  password: z
+    .string()
+    .min(PASSWORD_LEAST, { error: `Choose a password of at least ${PASSWORD_LEAST} characters.` })
+    .max(PASSWORD_MOST)
+    .optional(),
+  portalUser: z.boolean().default(true),
+  auditUser: z.boolean().default(false),
+  managementPrivilege: z.enum(['none', 'read_only', 'admin']).default('none'),
+})
+
+function parseInstant(value: string): DateTime<true> {
+  const at = DateTime.fromISO(value, { setZone: true }).toUTC()
+  if (!at.isValid) throw new Error('an instant that was checked is none')
+  return at
+}

@@ -1,0 +1,240 @@
+import type { RequestHandler } from 'express'
+import { z } from 'zod'
+import { projectVersion } from '../../lib/project.ts'
+import * as bodies from './bodies.ts'
+import { schemas } from './schemas.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+interface Operation {
+  readonly summary: string
+  readonly body?: z.ZodType
+  readonly answer: keyof typeof schemas | 'text'
+  readonly status?: number
+  /** Names of query parameters. */
+  readonly query?: readonly string[]
+  /** Statuses beside those that every operation may answer. */
+  readonly errors?: readonly number[]
+}
+
+/** The filter of the Audit tab. */
+const AUDIT_QUERY = [
+  'view',
+  'since',
+  'until',
+  'session',
+  'state',
+  'scope',
+  'action',
+  'actor',
+  'requester',
+  'role',
+  'username',
+  'dataSource',
+  'q',
+  'zone',
+  'cursor',
+]
+
+/** Every operation under /api/v1 by path and method; a test compares it with the routes. */
+export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  '/sessions': {
+    get: {
+      summary: 'Sessions you may see, newest first',
+      answer: 'sessions',
+      query: ['state', 'mine', 'cursor'],
+      errors: [422],
+    },
+    post: {
+      summary: 'Ask for a session',
+      body: bodies.sessionBody,
+      answer: 'session',
+      status: 201,
+      errors: [422],
+    },
+  },
+  '/sessions/{id}': { get: { summary: 'One session', answer: 'session', errors: [404] } },
+  '/sessions/{id}/approval': {
+    post: {
+      summary: 'Approve roles',
+      body: bodies.approvalBody,
+      answer: 'session',
+      errors: [403, 404, 409, 422],
+    },
+  },
+  '/sessions/{id}/denial': {
+    post: {
+      summary: 'Deny the request',
+      body: bodies.denialBody,
+      answer: 'session',
+      errors: [403, 404, 409, 422],
+    },
+  },
+  '/sessions/{id}/cancellation': {
+    post: {
+      summary: 'End your own session',
+      body: bodies.cancellationBody,
+      answer: 'session',
+      errors: [403, 404, 409, 422],
+    },
+  },
+  '/sessions/{id}/termination': {
+    post: {
+      summary: 'End a session as an admin',
+      body: bodies.terminationBody,
+      answer: 'session',
+      errors: [403, 404, 409, 422],
+    },
+  },
+  '/sessions/{id}/credential': {
+    post: {
+      summary: 'Make a credential, which ends the one before',
+      body: bodies.nothingBody,
+      answer: 'credential',
+      errors: [403, 404, 409, 422],
+    },
+  },
+  '/sessions/{id}/statements': {
+    get: {
+      summary: 'What ran in a session',
+      answer: 'statements',
+      query: ['cursor'],
+      errors: [404],
+    },
+  },
+  '/audit': {
+    get: {
+      summary: 'Records of the audit trail, newest first',
+      answer: 'records',
+      query: AUDIT_QUERY,
+      errors: [404, 422],
+    },
+  },
+  '/audit/download': {
+    get: {
+      summary: 'The audit trail as a file',
+      answer: 'text',
+      query: ['format', 'includeFilters', ...AUDIT_QUERY],
+      errors: [404, 422],
+    },
+  },
+  '/data-sources': {
+    get: { summary: 'Data sources', answer: 'dataSources' },
+    post: {
+      summary: 'Add a data source',
+      body: bodies.dataSourceBody,
+      answer: 'dataSource',
+      status: 201,
+      errors: [403, 422],
+    },
+  },
+  '/roles': {
+    get: { summary: 'Roles', answer: 'roles' },
+    post: {
+      summary: 'Define a role',
+      body: bodies.roleBody,
+      answer: 'role',
+      status: 201,
+      errors: [403, 422],
+    },
+  },
+  '/groups': {
+    get: { summary: 'Approver groups', answer: 'groups', errors: [403] },
+    post: {
+      summary: 'Add an approver group',
+      body: bodies.groupBody,
+      answer: 'group',
+      status: 201,
+      errors: [403, 422],
+    },
+  },
+  '/users': {
+    get: { summary: 'Users', answer: 'users', errors: [403] },
+    post: {
+      summary: 'Add a user',
+      body: bodies.userBody,
+      answer: 'user',
+      status: 201,
+      errors: [403, 422],
+    },
+  },
+  '/me': { get: { summary: 'Whose token this is', answer: 'me' } },
+  '/metrics': {
+    get: { summary: "Numbers in Prometheus' text format", answer: 'text', errors: [403] },
+  },
+  '/openapi.json': { get: { summary: 'This document; needs no token', answer: 'any' } },
+}
+
+/** Answers with the document itself. */
+export const openApi: RequestHandler = (_req, res) => {
+  res.json(document)
+}
+
+/** What any call may meet: a token that is missing, too many tries, a store that is away. */
+const ALWAYS = [401, 429, 503]
+
+function describe(path: string, operation: Operation): Json {
+  const { summary, body, answer, status = 200, query = [], errors = [] } = operation
+  const open = path === '/openapi.json'
+  const failures = open
+    ? []
+    : [...(body === undefined ? [] : [400, 413, 415]), ...ALWAYS, ...errors]
+  const inPath = path.includes('{id}')
+    ? [
+        {
+          name: 'id',
+          in: 'path',
+          required: true,
+          schema: { type: 'string', pattern: '^[1-9][0-9]*$' },
+        },
+      ]
+    : []
+  return {
+    summary,
+    ...(open ? { security: [] } : {}),
+    parameters: [
+      ...inPath,
+      ...query.map((name) => ({ name, in: 'query', schema: { type: 'string' } })),
+    ],
+    ...(body === undefined
+      ? {}
+      : { requestBody: { content: { 'application/json': { schema: schemaOf(body) } } } }),
+    responses: {
+      [String(status)]: { description: 'Done', content: contentOf(answer) },
+      ...Object.fromEntries(failures.map((failure) => [String(failure), PROBLEM])),
+    },
+  }
+}
+
+const PROBLEM: Json = {
+  description: 'Refused',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/problem' } } },
+}
+
+function contentOf(answer: Operation['answer']): Json {
+  if (answer === 'text') return { 'text/plain': { schema: { type: 'string' } } }
+  return { 'application/json': { schema: { $ref: `#/components/schemas/${answer}` } } }
+}
+
+function schemaOf(body: z.ZodType): Json {
+  return { ...z.toJSONSchema(body, { io: 'input' }) }
+}
+
+const document: Json = {
+  openapi: '3.1.0',
+  info: { title: 'Daypass', version: projectVersion, license: { name: 'Apache-2.0' } },
+  servers: [{ url: '/api/v1' }],
+  security: [{ token: [] }],
+  paths: Object.fromEntries(
+    Object.entries(OPERATIONS).map(([path, methods]) => [
+      path,
+      Object.fromEntries(
+        Object.entries(methods).map(([method, operation]) => [method, describe(path, operation)]),
+      ),
+    ]),
+  ),
+  components: {
+    securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    schemas,
+  },
+}

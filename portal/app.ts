@@ -1,0 +1,69 @@
+import path from 'node:path'
+import express, { type Express } from 'express'
+import { projectRoot } from '../lib/project.ts'
+import { openAttempts } from './attempts.ts'
+import { bearerOnly } from './api/bearer.ts'
+import { openMetrics } from './api/metrics.ts'
+import { sameOriginOnly } from './csrf.ts'
+import type { PortalDeps } from './deps.ts'
+import { answerErrorPage, answerProblem, nothingHere } from './failures.ts'
+import { noStore, securityHeaders } from './headers.ts'
+import { health } from './pages/health.ts'
+import { ASSETS } from './presenters/page.ts'
+import { apiRoutes, pageRoutes, publicApiRoutes, type Route } from './routes.ts'
+import { openSignIns } from './sign-in.ts'
+
+const FORM_LIMIT = '64kb'
+const JSON_LIMIT = '256kb'
+/** A new release reaches browsers within this time. */
+const ASSETS_MAX_AGE = '1h'
+
+/** Builds the portal: pages behind a cookie, the API behind a token, health behind nothing. */
+export function createApp(deps: PortalDeps): Express {
+  const { config } = deps
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('trust proxy', config.trustProxy ?? false)
+  app.use(securityHeaders(config.publicUrl))
+  app.use(
+    ASSETS,
+    express.static(path.join(projectRoot, 'portal/public'), { maxAge: ASSETS_MAX_AGE }),
+  )
+
+  const metrics = openMetrics(deps)
+  app.use(metrics.count)
+  const { alive, ready } = health(deps)
+  app.get('/healthz', noStore, alive)
+  app.get('/readyz', noStore, ready, answerProblem(deps))
+  app.use('/api', api(deps, metrics))
+  app.use(pages(deps))
+  return app
+}
+
+function api(deps: PortalDeps, metrics: ReturnType<typeof openMetrics>): express.Router {
+  const router = express.Router()
+  const attempts = openAttempts()
+  router.use(noStore)
+  mount(router, publicApiRoutes(), '/v1')
+  router.use(bearerOnly(deps, attempts))
+  router.use(express.json({ limit: JSON_LIMIT }))
+  mount(router, apiRoutes({ ...deps, metrics }), '/v1')
+  router.use(nothingHere, answerProblem(deps))
+  return router
+}
+
+function pages(deps: PortalDeps): express.Router {
+  const router = express.Router()
+  const signIns = openSignIns(deps)
+  router.use(noStore)
+  router.use(...signIns.handlers)
+  router.use(express.urlencoded({ extended: false, limit: FORM_LIMIT }))
+  router.use(sameOriginOnly(deps.config.publicUrl))
+  mount(router, pageRoutes({ ...deps, signIns, attempts: openAttempts() }))
+  router.use(nothingHere, answerErrorPage(deps))
+  return router
+}
+
+function mount(router: express.Router, routes: readonly Route[], prefix = ''): void {
+  for (const { method, path, handle } of routes) router[method](prefix + path, handle)
+}

@@ -1,0 +1,182 @@
+import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Request, RequestHandler, Response } from 'express'
+import { DateTime } from 'luxon'
+import { withRecords, type RecordsOpened } from '../db/audit-download.ts'
+import { NO_FILTER, type AuditFilter } from '../db/audit-filter.ts'
+import { appendRecord } from '../db/audit-log.ts'
+import type { AuditRecord } from '../db/audit-record.ts'
+import type { Origin } from '../db/scope.ts'
+import { getTimeZone } from '../db/settings.ts'
+import { storeTime } from '../db/store.ts'
+import { AppError, sentenceOf } from '../lib/errors.ts'
+import { auditVisitOf } from './auditor.ts'
+import { csvOf } from './csv.ts'
+import type { PortalDeps } from './deps.ts'
+import { InvalidRequest } from './errors.ts'
+import { readAuditForm, readDownloadChoice, type DownloadFormat } from './forms/audit-filter.ts'
+import { auditColumns, type AuditColumn } from './presenters/audit-columns.ts'
+import { fileName, jsonLines, textFile, type FileHead } from './presenters/audit-file.ts'
+import { activeFilters, filtersInWords } from './presenters/audit-query.ts'
+import { timeColumn } from './presenters/zones.ts'
+
+/** Each holds a connection of the store; the portal needs the others for everything else. */
+const DOWNLOADS_AT_ONCE = 3
+const RETRY_AFTER_SECONDS = 10
+/** A reader who takes nothing for this long has left without saying so; milliseconds. */
+const READER_DEADLINE_MS = 60_000
+
+/** What a download is of, once the query was read. */
+interface DownloadPlan {
+  readonly format: DownloadFormat
+  readonly includeFilters: boolean
+  readonly filter: AuditFilter
+  /** In words, and by name: the words may hold private values. */
+  readonly filters: string
+  readonly filterNames: readonly string[]
+}
+
+/**
+ * GET /audit/download, for the page and the API alike: records as text, CSV or JSON lines, streamed
+ * to their end whatever their number. Errors: `invalid_request`, `too_many_downloads`, `not_found`.
+ */
+export function auditDownload(deps: PortalDeps): RequestHandler {
+  let running = 0
+  return async (req, res) => {
+    const { scope, origin } = auditVisitOf(deps, req)
+    const zone = await getTimeZone(deps.store.db)
+    const plan = readPlan(req, zone)
+    if (running >= DOWNLOADS_AT_ONCE) throw tooMany()
+    running += 1
+    try {
+      await withRecords(deps.store, { scope, filter: plan.filter }, async (opened) => {
+        const { name: by } = origin.actor
+        const head: FileHead = {
+          by,
+          at: DateTime.utc(),
+          zone,
+          filters: plan.filters,
+          count: opened.count,
+        }
+        await recordDownload(deps, origin, plan, opened.count)
+        announce(res, plan, head)
+        await send(res, { plan, head, opened })
+      })
+    } catch (error) {
+      if (!res.headersSent) throw error
+      noteEnd(deps, error)
+    } finally {
+      running -= 1
+    }
+  }
+}
+
+function readPlan(req: Request, central: string): DownloadPlan {
+  const { format, includeFilters, mistakes } = readDownloadChoice(req.query)
+  const form = readAuditForm(req.query, { central })
+  const wrong = { ...mistakes, ...(includeFilters ? form.mistakes : {}) }
+  if (Object.keys(wrong).length > 0) throw new InvalidRequest(wrong)
+  const filter = includeFilters ? form.filter : { ...NO_FILTER, view: form.filter.view }
+  // a file is in Central Manager's zone, and so are the times its head names
+  const selection = { filter, zone: { choice: 'central', name: central } }
+  return {
+    format,
+    includeFilters,
+    filter,
+    filters: filtersInWords(selection),
+    filterNames: activeFilters(selection).map(({ name }) => name),
+  }
+}
+
+/** Written before the first byte leaves: what was taken is known even if the reader breaks off. */
+function recordDownload(
+  { store }: PortalDeps,
+  origin: Origin,
+  plan: DownloadPlan,
+  count: number,
+): Promise<void> {
+  return store.change(async (tx) =>
+    appendRecord(tx, origin, await storeTime(tx), {
+      action: 'audit.downloaded',
+      area: 'audit',
+      outcome: 'ok',
+      reason: `Filters: ${plan.filters}`,
+      details: {
+        format: plan.format,
+        include_filters: String(plan.includeFilters),
+        filters: [...new Set(plan.filterNames)].join(' '),
+        rows: String(count),
+        view: plan.filter.view,
+      },
+    }),
+  )
+}
+
+const TYPES: Readonly<
+  Record<DownloadFormat, { readonly type: string; readonly extension: string }>
+> = {
+  text: { type: 'text/plain; charset=utf-8', extension: 'txt' },
+  csv: { type: 'text/csv; charset=utf-8; header=present', extension: 'csv' },
+  jsonl: { type: 'application/jsonl; charset=utf-8', extension: 'jsonl' },
+}
+
+/** The head of the file stands in headers too: CSV and JSON lines have no room for it inside. */
+function announce(res: Response, { format }: DownloadPlan, head: FileHead): void {
+  const { type, extension } = TYPES[format]
+  res.set({
+    'content-type': type,
+    'content-disposition': `attachment; filename="${fileName(head, extension)}"`,
+    'daypass-downloaded-by': head.by,
+    'daypass-downloaded-at': head.at.toISO(),
+    'daypass-time-zone': head.zone,
+    'daypass-filters': encodeURIComponent(head.filters),
+    'daypass-records': String(head.count),
+  })
+}
+
+interface Sending {
+  readonly plan: DownloadPlan
+  readonly head: FileHead
+  readonly opened: RecordsOpened
+}
+
+async function send(res: Response, { plan, head, opened }: Sending): Promise<void> {
+  const columns = auditColumns(timeColumn(head.zone, head.at))
+  res.setTimeout(READER_DEADLINE_MS, () => res.destroy())
+  if (plan.format === 'csv') return sendCsv(res, opened, columns)
+  const lines =
+    plan.format === 'text' ? textFile(opened.records, head, columns) : jsonLines(opened.records)
+  await pipeline(lines, res)
+}
+
+async function sendCsv(
+  res: Writable,
+  { records }: RecordsOpened,
+  columns: readonly AuditColumn[],
+): Promise<void> {
+  await pipeline(oneByOne(records), csvOf<AuditRecord>(columns), res)
+}
+
+async function* oneByOne(
+  batches: RecordsOpened['records'],
+): AsyncGenerator<AuditRecord, void, undefined> {
+  for await (const batch of batches) yield* batch
+}
+
+function tooMany(): AppError {
+  return new AppError(
+    'too_many_downloads',
+    'Other downloads are still running here. Wait until one is done, then try again.',
+    { facts: { retryAfter: RETRY_AFTER_SECONDS } },
+  )
+}
+
+/** The answer has begun, so the reader can only be told by its breaking off. */
+function noteEnd({ log }: PortalDeps, error: unknown): void {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ERR_STREAM_PREMATURE_CLOSE') {
+    log.info({}, 'a reader left before the end of a download')
+  } else {
+    log.error({ error: sentenceOf(error) }, 'a download broke off')
+  }
+}

@@ -1,0 +1,23 @@
+import type { Address, Config } from '../config.ts'
+import type { Store } from '../db/store.ts'
+import type { Log } from '../lib/log.ts'
+import type { Shutdown } from '../lib/shutdown.ts'
+
+/** What the portal is built from. */
+export interface PortalDeps {
+  readonly config: Config
+  readonly store: Store
+  readonly log: Log
+  readonly shutdown: Shutdown
+  /** Where people reach the proxy, when it is known better than the settings say (port 0). */
+  readonly proxyAddress?: Address | undefined
+  /** Shown on the sign-in page of a demo, and nowhere else. */
+  readonly demoAccounts?: readonly DemoAccount[] | undefined
+}
+
+export interface DemoAccount {
+  readonly username: string
+  readonly password: string
+  /** What to try with it, in a few words. */
+  readonly does: string
+}

@@ -1,0 +1,88 @@
+import { DateTime } from 'luxon'
+
+/** What a person's text for an instant means, or one sentence that says how to mend it. */
+export type InstantReading =
+  | { readonly ok: true; readonly value: DateTime<true> }
+  | { readonly ok: false; readonly sentence: string }
+
+export interface InstantReader {
+  /** The IANA name of the zone that text without an offset is read in. */
+  readonly zone: string
+  /** What a day alone stands for: its first millisecond or its last. */
+  readonly day: 'first' | 'last'
+}
+
+/** A day, then a time to the minute or finer, then an offset: all ISO-8601, `T` or a space between. */
+const INSTANT =
+  /^((?:19|[2-8]\d)\d{2})-(\d{2})-(\d{2})(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?(Z|[+\- ](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?$/i
+
+const UNREADABLE = 'Write a date and time such as 2026-11-23 10:00, or 2026-11-23T10:00:00Z.'
+
+/**
+ * Reads an instant: with an offset as it stands, without one in the reader's zone. A local time
+ * that the zone skips or has twice is asked back, never guessed.
+ */
+export function readInstant(text: string, reader: InstantReader): InstantReading {
+  const parts = INSTANT.exec(text.trim())
+  if (parts === null) return mistake(UNREADABLE)
+  const [, year, month, day, hour, minute, second, fraction, offset] = parts
+  const wall = {
+    year: Number(year),
+    month: Number(month),
+    day: Number(day),
+    hour: Number(hour ?? 0),
+    minute: Number(minute ?? 0),
+    second: Number(second ?? 0),
+    millisecond: Number((fraction ?? '').slice(0, 3).padEnd(3, '0')),
+  }
+  const shown = `${year ?? ''}-${month ?? ''}-${day ?? ''}`
+  if (!DateTime.fromObject(wall, { zone: 'utc' }).isValid) {
+    return mistake(`There is no ${text.trim()}. ${UNREADABLE}`)
+  }
+  if (hour === undefined) return readDay(wall, shown, reader)
+  if (offset !== undefined) return readExact(wall, offset)
+  return readLocal(wall, `${shown} ${hour}:${minute ?? ''}`, reader.zone)
+}
+
+type Wall = Readonly<
+  Record<'year' | 'month' | 'day' | 'hour' | 'minute' | 'second' | 'millisecond', number>
+>
+
+function readExact(wall: Wall, offset: string): InstantReading {
+  // in a query a plus that was not written as %2B arrives as a space
+  const zone = /^z$/i.test(offset)
+    ? 'utc'
+    : `UTC${offset.replace(' ', '+').replace(/(\d{2})(\d{2})$/, '$1:$2')}`
+  const at = DateTime.fromObject(wall, { zone })
+  return at.isValid ? { ok: true, value: at.toUTC() } : mistake(UNREADABLE)
+}
+
+/** Days start where the zone says, also where midnight is skipped. */
+function readDay(wall: Wall, shown: string, { zone, day }: InstantReader): InstantReading {
+  const noon = DateTime.fromObject({ ...wall, hour: 12 }, { zone })
+  if (!noon.isValid) return mistake(`There is no ${shown}. ${UNREADABLE}`)
+  const at = day === 'first' ? noon.startOf('day') : noon.endOf('day')
+  return { ok: true, value: at.toUTC() }
+}
+
+function readLocal(wall: Wall, shown: string, zone: string): InstantReading {
+  const at = DateTime.fromObject(wall, { zone })
+  if (!at.isValid) return mistake(UNREADABLE)
+  if (at.hour !== wall.hour || at.minute !== wall.minute || at.day !== wall.day) {
+    return mistake(
+      `${shown} does not exist in ${zone}: the clock is set forward then. Choose another time, or UTC as the time zone.`,
+    )
+  }
+  const meanings = at.getPossibleOffsets()
+  if (meanings.length > 1) {
+    const exact = meanings.map((meaning) => meaning.toISO({ suppressMilliseconds: true }))
+    return mistake(
+      `${shown} comes twice in ${zone}, as the clock is set back then: write ${exact.join(' or ')}, or choose UTC as the time zone.`,
+    )
+  }
+  return { ok: true, value: at.toUTC() }
+}
+
+function mistake(sentence: string): InstantReading {
+  return { ok: false, sentence }
+}

@@ -1,0 +1,91 @@
+import type { DateTime } from 'luxon'
+import type { SessionRequest } from '../../broker/lifecycle.ts'
+import { zoneOf, type Zones } from '../presenters/moments.ts'
+import { fieldsOf, mistakesIn, type Reading } from './fields.ts'
+import { readInstant } from './instants.ts'
+
+/** The form of Request Access as it was typed, so that nothing is lost when it comes back. */
+export interface TypedRequest {
+  readonly dataSource: string
+  readonly roles: readonly string[]
+  readonly when: 'now' | 'later' | 'approval'
+  readonly zone: string
+  readonly start: string
+  readonly length: 'minutes' | 'end'
+  readonly minutes: string
+  readonly end: string
+  readonly justification: string
+}
+
+/** The form before anybody has typed. */
+export function untouchedRequest(dataSource: string, zone: string): TypedRequest {
+  const typed = { start: '', minutes: '', end: '', justification: '' }
+  return { ...typed, dataSource, roles: [], when: 'now', zone, length: 'minutes' }
+}
+
+/** Takes the form as it was typed. */
+export function takeRequest(body: unknown): TypedRequest {
+  const fields = fieldsOf(body)
+  const when = fields.text('when')
+  return {
+    dataSource: fields.text('dataSource'),
+    roles: fields.list('roles'),
+    when: when === 'later' || when === 'approval' ? when : 'now',
+    zone: fields.text('zone'),
+    start: fields.text('start'),
+    length: fields.text('length') === 'end' ? 'end' : 'minutes',
+    minutes: fields.text('minutes'),
+    end: fields.text('end'),
+    justification: fields.text('justification'),
+  }
+}
+
+/** Turns what was typed into a request to the broker, or says what to mend. */
+export function readRequest(typed: TypedRequest, zones: Zones): Reading<SessionRequest> {
+  const zone = zoneOf(typed.zone, zones)
+  const start = typed.when === 'later' ? readTime(typed.start, zone) : {}
+  const byEnd = typed.length === 'end' && typed.when !== 'approval'
+  const end = byEnd ? readTime(typed.end, zone) : {}
+  const minutes = byEnd ? {} : readMinutes(typed.minutes)
+  const mistakes = mistakesIn({
+    dataSource: typed.dataSource === '' ? 'Choose a data source.' : undefined,
+    roles: typed.roles.length === 0 ? 'Choose at least one role.' : undefined,
+    zone: zone === undefined ? 'Choose one of the time zones shown.' : undefined,
+    start: start.mistake,
+    end: end.mistake,
+    minutes: minutes.mistake,
+  })
+  if (Object.keys(mistakes).length > 0) return { ok: false, mistakes }
+  return {
+    ok: true,
+    value: {
+      dataSource: typed.dataSource,
+      roles: typed.roles,
+      justification: typed.justification,
+      start: start.at,
+      end: end.at,
+      minutes: minutes.count,
+      fromApproval: typed.when === 'approval',
+    },
+  }
+}
+
+function readTime(
+  text: string,
+  zone: string | undefined,
+): { at?: DateTime<true> | undefined; mistake?: string } {
+  if (text === '') return { mistake: 'Choose a date and a time.' }
+  // the zone's own mistake is told at the zone
+  if (zone === undefined) return {}
+  const reading = readInstant(text, { zone, day: 'first' })
+  return reading.ok ? { at: reading.value } : { mistake: reading.sentence }
+}
+
+const WHOLE = /^[0-9]{1,6}$/
+
+/** Empty means the default time of the roles. */
+function readMinutes(text: string): { count?: number; mistake?: string } {
+  if (text === '') return {}
+  if (WHOLE.test(text) && Number(text) > 0) return { count: Number(text) }
+  return { mistake: 'Write the length as a whole number of minutes, such as 30.' }
+}

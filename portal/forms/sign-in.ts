@@ -1,0 +1,47 @@
+import { PASSWORD_MOST } from '../passwords.ts'
+import { fieldsOf } from './fields.ts'
+
+export interface SignInForm {
+  readonly username: string
+  /** The name as a record may show it: printable, and no longer than a name can be. */
+  readonly shownUsername: string
+  /** A path of ours to go to afterwards. */
+  readonly next: string
+  /** False where nothing in the form could be anybody's name and password. */
+  readonly complete: boolean
+}
+
+/** What the schema allows a username to be. */
+const USERNAME_MOST = 63
+const NOT_PRINTABLE = /[^\x20-\x7e]/g
+
+/** Reads the sign-in form; the password stays in the body, where passport reads it. */
+export function readSignIn(body: unknown): SignInForm {
+  const fields = fieldsOf(body)
+  const username = fields.text('username')
+  const password = fields.text('password')
+  return {
+    username,
+    shownUsername: username.replaceAll(NOT_PRINTABLE, '?').slice(0, USERNAME_MOST) || '-',
+    next: localPath(fields.text('next')),
+    complete:
+      username !== '' &&
+      username.length <= USERNAME_MOST &&
+      username.search(NOT_PRINTABLE) === -1 &&
+      password !== '' &&
+      password.length <= PASSWORD_MOST,
+  }
+}
+
+/**
+ * A path on this site, or `/`. The text is resolved as a browser would: `//evil`, `/\evil` and a
+ * tab in the middle of them all lead elsewhere.
+ */
+export function localPath(text: unknown): string {
+  if (typeof text !== 'string' || !text.startsWith('/')) return '/'
+  const base = 'http://local.invalid'
+  if (!URL.canParse(text, base)) return '/'
+  const url = new URL(text, base)
+  if (url.origin !== base || url.pathname.startsWith('//')) return '/'
+  return `${url.pathname}${url.search}`
+}

@@ -1,0 +1,133 @@
+import type { Request, RequestHandler, Response } from 'express'
+import { makeCredential } from '../../broker/credentials.ts'
+import { approve, cancel, deny, terminate } from '../../broker/lifecycle.ts'
+import type { Session } from '../../broker/session.ts'
+import { listSessionRecords } from '../../db/audit-search.ts'
+import { findDataSource } from '../../db/data-sources.ts'
+import { listCredentials } from '../../db/sessions.ts'
+import { storeTime } from '../../db/store.ts'
+import { connectionFor, proxyAddress } from '../connection-string.ts'
+import type { PortalDeps } from '../deps.ts'
+import { mistakesOf } from '../errors.ts'
+import { fieldsOf } from '../forms/fields.ts'
+import { presentSession, type Returned } from '../presenters/session-page.ts'
+import type { Credential } from '../presenters/session-pages.ts'
+import { readRecording } from '../recording.ts'
+import { render } from '../render.ts'
+import { getSessionIn, sessionIdIn } from '../session-address.ts'
+import { flash, openShell } from '../shell.ts'
+import { visitOf } from '../visit.ts'
+
+const STATEMENTS_SIZE = 100
+
+/** One session: its page, and the resources that posting to makes: decisions, endings, credentials. */
+export function sessionPages(deps: PortalDeps) {
+  const { store } = deps
+
+  const show: RequestHandler = async (req, res) => {
+    await renderSession(deps, req, res, await getSessionIn(req, deps))
+  }
+
+  const credential: RequestHandler = async (req, res) => {
+    const { scope, origin } = visitOf(req)
+    // an approver's page of it exists, but the credential is nobody's but the requester's
+    const made = await makeCredential(store, scope, origin, sessionIdIn(req))
+    await renderSession(deps, req, res, made.session, { credential: connectionFor(deps, made) })
+  }
+
+  return {
+    show,
+    credential,
+    /** Reloading the answer to a post lands here. */
+    back: ((req, res) => res.redirect(303, `/sessions/${sessionIdIn(req)}`)) as RequestHandler,
+    approve: change(deps, 'approval', async (req) => {
+      const { scope, origin } = visitOf(req)
+      const fields = fieldsOf(req.body)
+      const roles = fields.list('roles')
+      const comment = fields.text('comment')
+      const session = await approve(store, scope, origin, sessionIdIn(req), {
+        ...(roles.length === 0 ? {} : { roles }),
+        ...(comment === '' ? {} : { comment }),
+      })
+      return session.state === 'CREATED'
+        ? 'Approved. The session still waits for other roles.'
+        : 'Approved. The session has all its approvals.'
+    }),
+    deny: change(deps, 'denial', async (req) => {
+      const { scope, origin } = visitOf(req)
+      const reason = fieldsOf(req.body).text('reason')
+      await deny(store, scope, origin, sessionIdIn(req), { reason })
+      return 'Denied. The requester sees your reason.'
+    }),
+    cancel: change(deps, 'cancellation', async (req) => {
+      const { scope, origin } = visitOf(req)
+      const reason = fieldsOf(req.body).text('reason')
+      await cancel(store, scope, origin, sessionIdIn(req), reason === '' ? {} : { reason })
+      return 'Canceled. Open connections are cut and the database user is removed.'
+    }),
+    terminate: change(deps, 'termination', async (req) => {
+      const { scope, origin } = visitOf(req)
+      const reason = fieldsOf(req.body).text('reason')
+      await terminate(store, scope, origin, sessionIdIn(req), { reason })
+      return 'Terminated. Open connections are cut and the database user is removed.'
+    }),
+  }
+}
+
+/** Does what was posted and goes back to the session, or shows its page again with what to mend. */
+function change(
+  deps: PortalDeps,
+  action: Returned['action'],
+  work: (req: Request) => Promise<string>,
+): RequestHandler {
+  return async (req, res) => {
+    let said: string
+    try {
+      said = await work(req)
+    } catch (error) {
+      const mistakes = mistakesOf(error)
+      if (Object.keys(mistakes).length === 0) throw error
+      const fields = fieldsOf(req.body)
+      const typed = { comment: fields.text('comment'), reason: fields.text('reason') }
+      res.status(422)
+      const session = await getSessionIn(req, deps)
+      return renderSession(deps, req, res, session, { returned: { action, typed, mistakes } })
+    }
+    flash(req, 'ok', said)
+    res.redirect(303, `/sessions/${sessionIdIn(req)}`)
+  }
+}
+
+async function renderSession(
+  deps: PortalDeps,
+  req: Request,
+  res: Response,
+  session: Session,
+  more: { readonly credential?: Credential; readonly returned?: Returned } = {},
+): Promise<void> {
+  const { db } = deps.store
+  const visit = visitOf(req)
+  const { scope } = visit
+  const after = fieldsOf(req.query).text('after')
+  const place = { limit: STATEMENTS_SIZE, ...(after === '' ? {} : { after }) }
+  const statements = await readRecording(deps, visit, session, place)
+  const [shell, records, credentials, source, now] = await Promise.all([
+    openShell(deps, req, `Session ${session.id}`),
+    listSessionRecords(db, scope, session.id),
+    listCredentials(db, scope, session.id),
+    findDataSource(db, scope, session.dataSource.id),
+    storeTime(db),
+  ])
+  const page = presentSession({
+    ...more,
+    shell,
+    look: { scope, zones: shell.zones, now },
+    session,
+    records,
+    statements,
+    source,
+    proxy: proxyAddress(deps),
+    credentialMadeAt: credentials.find(({ endedAt }) => endedAt === null)?.madeAt,
+  })
+  await render(res, 'sessions/show', page)
+}

@@ -1,0 +1,45 @@
+import type { AuditRecord } from '../../db/audit-record.ts'
+import { iso } from '../../db/store.ts'
+import { isoOrNull } from './session-json.ts'
+
+/** A record as the API and a file of JSON lines write it; the names are a promise to programs. */
+export interface RecordJson {
+  readonly id: string
+  readonly at: string
+  readonly action: string
+  readonly scope: 'role' | 'session' | null
+  readonly state: string | null
+  readonly sessionId: string | null
+  readonly actor: string
+  readonly requester: string | null
+  readonly roles: readonly string[]
+  readonly username: string | null
+  readonly start: string | null
+  readonly end: string | null
+  readonly dataSource: string | null
+  readonly reason: string | null
+  readonly clientIp: string | null
+  readonly outcome: string
+}
+
+/** Times in UTC with milliseconds; texts exactly as they were recorded. */
+export function presentRecordJson(record: AuditRecord): RecordJson {
+  return {
+    id: record.id,
+    at: iso(record.at),
+    action: record.action,
+    scope: record.scope,
+    state: record.state,
+    sessionId: record.sessionId,
+    actor: record.actor,
+    requester: record.requester,
+    roles: record.roles,
+    username: record.username,
+    start: isoOrNull(record.start),
+    end: isoOrNull(record.end),
+    dataSource: record.dataSource,
+    reason: record.reason,
+    clientIp: record.clientIp,
+    outcome: record.outcome,
+  }
+}

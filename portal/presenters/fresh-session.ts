@@ -1,0 +1,119 @@
+import type { DateTime } from 'luxon'
+import type { OfferedRole } from '../../broker/policy.ts'
+import { bindingMaximum, type Window } from '../../broker/window.ts'
+import type { DataSource } from '../../db/data-sources.ts'
+import type { FieldMistakes } from '../errors.ts'
+import { summaryOf } from '../forms/fields.ts'
+import type { TypedRequest } from '../forms/session-request.ts'
+import type { Shell } from '../shell.ts'
+import { lengthText, presentMoment, presentZones, type Zones } from './moments.ts'
+import type { FreshSessionPage, RoleChoice, WindowPreview } from './session-pages.ts'
+import { counted } from './sessions.ts'
+import { visible } from './visible.ts'
+
+/** SESSIONS: a justification has at most this many characters. */
+const JUSTIFICATION_MOST = 2_000
+
+export interface FreshSessionFacts {
+  readonly shell: Shell
+  readonly sources: readonly DataSource[]
+  readonly roles: readonly OfferedRole[]
+  readonly typed: TypedRequest
+  readonly mistakes: FieldMistakes
+  readonly justificationHint?: string | undefined
+  readonly preview?: WindowPreview | undefined
+}
+
+/** The form of Request Access, empty or as it was typed. */
+export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage {
+  const { shell, sources, roles, typed, mistakes } = facts
+  return {
+    page: shell.page,
+    errors: summaryOf(mistakes),
+    dataSources: sources.map(({ name }) => ({
+      value: name,
+      label: visible(name),
+      chosen: name === typed.dataSource,
+    })),
+    empty:
+      sources.length > 0
+        ? undefined
+        : {
+            heading: 'No data sources yet',
+            text: 'An admin adds the PostgreSQL servers that people may ask for.',
+          },
+    dataSourceError: mistakes['dataSource'],
+    roleGroups:
+      roles.length === 0
+        ? []
+        : [
+            {
+              heading: `Roles on ${visible(typed.dataSource)}`,
+              roles: roles.map((role) => presentChoice(role, typed)),
+            },
+          ],
+    rolesError: mistakes['roles'],
+    when: typed.when,
+    length: typed.length,
+    start: { value: typed.start, error: mistakes['start'] },
+    end: { value: typed.end, error: mistakes['end'] },
+    minutes: { value: typed.minutes, error: mistakes['minutes'] },
+    justification: {
+      value: typed.justification,
+      error: mistakes['justification'],
+      longest: JUSTIFICATION_MOST,
+      hint: facts.justificationHint,
+    },
+    zones: presentZones(shell.zones, typed.zone),
+    preview: facts.preview,
+  }
+}
+
+/** What a request would mean: its window in both zones, who approves, when it lapses. */
+export function presentPreview(
+  window: Window,
+  roles: readonly OfferedRole[],
+  { zones, lapses }: { zones: Zones; lapses: DateTime<true> },
+): WindowPreview {
+  const binding = bindingMaximum(roles)
+  const fixed = window.kind === 'fixed' ? window : undefined
+  return {
+    start: fixed && presentMoment(fixed.start, zones),
+    end: fixed && presentMoment(fixed.end, zones),
+    length:
+      window.kind === 'fixed'
+        ? lengthText(window.end.toMillis() - window.start.toMillis())
+        : `${window.minutes} min`,
+    boundBy:
+      binding &&
+      `${binding.name} allows at most ${binding.maximumMinutes} min${roles.length > 1 ? ', the least of the roles chosen' : ''}`,
+    lapses: `Without its approvals the request lapses at ${presentMoment(lapses, zones).text}.`,
+    approvals: roles.map((role) => ({
+      role: visible(role.name),
+      text: `${approversText(role)}, ${neededText(role)}`,
+    })),
+  }
+}
+
+function presentChoice(role: OfferedRole, typed: TypedRequest): RoleChoice {
+  return {
+    value: role.name,
+    label: visible(role.name),
+    chosen: typed.roles.includes(role.name),
+    refused: role.refusal,
+    hint: role.description === '' ? undefined : visible(role.description),
+    approvers: approversText(role),
+    needed: neededText(role),
+    longest: `up to ${role.maximumMinutes} min`,
+    maximumMinutes: role.maximumMinutes,
+  }
+}
+
+function approversText({ approvers, needed }: OfferedRole): string {
+  if (needed === 0) return 'Approved at once'
+  return approvers.length === 0 ? 'No approvers found' : `Approved by ${approvers.join(', ')}`
+}
+
+function neededText({ needed }: OfferedRole): string {
+  return needed === 0 ? 'no approval needed' : `${counted(needed, 'approval')} needed`
+}

@@ -1,0 +1,35 @@
+import type { DateTime } from 'luxon'
+import type { Session } from '../../db/sessions.ts'
+import { iso } from '../../db/store.ts'
+
+/** A session as the API says it; CONTRACT: fields are added, never renamed. */
+export function sessionJson(session: Session): Record<string, unknown> {
+  return {
+    id: session.id,
+    uuid: session.uuid,
+    state: session.state,
+    dataSource: session.dataSource.name,
+    requester: session.requester.username,
+    roles: session.roles.map((role) => ({
+      name: role.name,
+      state: role.state,
+      needed: role.needed,
+      approvals: role.approvals.map(({ by, at, comment }) => ({ by, at: iso(at), comment })),
+    })),
+    username: session.username,
+    start: isoOrNull(session.start),
+    end: isoOrNull(session.end),
+    minutes: session.minutes,
+    justification: session.justification,
+    createdAt: iso(session.createdAt),
+    grantedAt: isoOrNull(session.grantedAt),
+    endedAt: isoOrNull(session.endedAt),
+    endReason: session.endReason,
+    removedAt: isoOrNull(session.removedAt),
+  }
+}
+
+/** An instant as the API says it: ISO-8601, UTC, milliseconds; null stays null. */
+export function isoOrNull(at: DateTime<true> | null): string | null {
+  return at === null ? null : iso(at)
+}

@@ -1,0 +1,195 @@
+import type { DateTime } from 'luxon'
+import { mayDecide } from '../../broker/policy.ts'
+import { isOver, usernameIn, type Session } from '../../broker/session.ts'
+import type { AuditRecord } from '../../db/audit-record.ts'
+import type { DataSource } from '../../db/data-sources.ts'
+import type { StatementPage } from '../../db/statements.ts'
+import type { Address } from '../../config.ts'
+import type { FieldMistakes } from '../errors.ts'
+import { mayAdminister } from '../privileges.ts'
+import { mayReadRecording } from '../recording.ts'
+import type { Shell } from '../shell.ts'
+import { lengthText, presentMaybe, presentMoment } from './moments.ts'
+import type { Credential, Decision, ReasonForm, SessionPage } from './session-pages.ts'
+import { GLOSSES } from './session-states.ts'
+import {
+  endingOf,
+  isMine,
+  lengthOf,
+  presentEnding,
+  presentProgress,
+  presentRoles,
+  windowTextOf,
+  type Look,
+} from './sessions.ts'
+import { presentStatements } from './statements.ts'
+import { presentTimeline } from './timeline.ts'
+import { visibleLines } from './visible-lines.ts'
+import { visible } from './visible.ts'
+
+/** What a form of this page was posted with, when it comes back. */
+export interface Returned {
+  readonly action: 'approval' | 'denial' | 'cancellation' | 'termination'
+  readonly typed: { readonly comment?: string; readonly reason?: string }
+  readonly mistakes: FieldMistakes
+}
+
+/** Everything the page of one session is made of. */
+export interface SessionFacts {
+  readonly shell: Shell
+  readonly look: Look
+  readonly session: Session
+  readonly records: readonly AuditRecord[]
+  readonly statements: StatementPage
+  readonly source: DataSource | undefined
+  readonly proxy: Address
+  readonly credentialMadeAt?: DateTime<true> | undefined
+  readonly credential?: Credential | undefined
+  readonly returned?: Returned | undefined
+}
+
+/** One session, whole: where it stands, who decided, how to connect, what happened, what ran. */
+export function presentSession(facts: SessionFacts): SessionPage {
+  const { session, look, shell } = facts
+  const { zones, scope } = look
+  const href = `/sessions/${session.id}`
+  const mine = isMine(session, scope)
+  return {
+    page: shell.page,
+    id: session.id,
+    uuid: session.uuid,
+    state: { name: session.state, gloss: GLOSSES[session.state] },
+    headline: headlineOf(session),
+    isMine: mine,
+    requester: visible(session.requester.username),
+    dataSource: visible(session.dataSource.name),
+    username: usernameIn(session.state, session),
+    justification: visibleLines(session.justification),
+    requested: presentMoment(session.createdAt, zones),
+    start: presentMaybe(session.start, zones),
+    end: presentMaybe(session.end, zones),
+    length: lengthOf(session),
+    windowText: windowTextOf(session),
+    countdown: presentEnding(session, look.now),
+    progress: session.state === 'CREATED' ? presentProgress(session) : undefined,
+    ending: endingOf(session),
+    removal: removalOf(session),
+    warnings: mine ? warningsOf(session, look.now) : [],
+    roles: presentRoles(session, zones),
+    connection: mine && session.state === 'GRANTED' ? connectionOf(facts) : undefined,
+    credential: facts.credential,
+    decision: presentDecision(session, look, facts.returned),
+    cancellation:
+      mine && !isOver(session.state) ? reasonForm(href, 'cancellation', facts) : undefined,
+    termination:
+      !mine && mayAdminister(scope) && !isOver(session.state)
+        ? reasonForm(href, 'termination', facts)
+        : undefined,
+    timeline: presentTimeline(facts.records, look),
+    statements: presentStatements(facts.statements, {
+      shown: mayReadRecording(scope, session),
+      href,
+      zones,
+    }),
+    actions: [],
+  }
+}
+
+/** The forms of one who may decide now; undefined for everyone else. */
+export function presentDecision(
+  session: Session,
+  { scope }: Look,
+  returned?: Returned,
+): Decision | undefined {
+  const roles = mayDecide(session, scope.person)
+  if (roles.length === 0) return undefined
+  const href = `/sessions/${session.id}`
+  const approval = returned?.action === 'approval' ? returned : undefined
+  const denial = returned?.action === 'denial' ? returned : undefined
+  return {
+    approvalHref: `${href}/approval`,
+    denialHref: `${href}/denial`,
+    roles,
+    comment: { value: approval?.typed.comment ?? '', error: firstOf(approval, 'comment') },
+    reason: { value: denial?.typed.reason ?? '', error: firstOf(denial, 'reason') },
+  }
+}
+
+function reasonForm(
+  href: string,
+  action: 'cancellation' | 'termination',
+  { returned }: SessionFacts,
+): ReasonForm {
+  const mine = returned?.action === action ? returned : undefined
+  return {
+    href: `${href}/${action}`,
+    value: mine?.typed.reason ?? '',
+    error: firstOf(mine, 'reason'),
+  }
+}
+
+/** The sentence for a form's one field; a mistake about anything else is shown there too. */
+function firstOf(returned: Returned | undefined, field: string): string | undefined {
+  return returned && (returned.mistakes[field] ?? Object.values(returned.mistakes)[0])
+}
+
+function headlineOf(session: Session): string {
+  const who = visible(session.requester.username)
+  const sentences: Readonly<Record<Session['state'], string>> = {
+    CREATED: 'The request waits for its approvers.',
+    APPROVED: 'Every role is approved. The database user is made when the window opens.',
+    GRANTED: 'The window is open: the database user exists and may log in.',
+    DENIED: 'An approver denied a role, and with it the whole request.',
+    EXPIRED:
+      session.grantedAt === null
+        ? 'Its time ran out before it was granted.'
+        : 'The window has closed.',
+    CANCELED: `${who} ended it.`,
+    TERMINATED: 'It was ended before its time.',
+  }
+  return sentences[session.state]
+}
+
+function removalOf({
+  state,
+  username,
+  grantedAt,
+  removedAt,
+  removalDetail,
+}: Session): string | undefined {
+  if (!isOver(state) || username === null || grantedAt === null) return undefined
+  if (removedAt !== null) return 'The database user is gone.'
+  if (removalDetail === null) return 'The database user is being removed.'
+  return `The database user is locked and still being removed: ${visible(removalDetail)}`
+}
+
+const WARNING_MS = 10 * 60 * 1000
+
+function warningsOf({ state, end }: Session, now: DateTime<true>): string[] {
+  if (state !== 'GRANTED' || end === null) return []
+  const left = end.toMillis() - now.toMillis()
+  if (left > WARNING_MS) return []
+  return [
+    `This session ends in ${lengthText(left)}. Open connections are cut then: save your work.`,
+  ]
+}
+
+function connectionOf({ session, proxy, source, credentialMadeAt, look }: SessionFacts) {
+  const made = credentialMadeAt && presentMoment(credentialMadeAt, look.zones).text
+  return {
+    address: `${proxy.host}:${proxy.port}`,
+    username: usernameIn(session.state, session),
+    databases: source === undefined ? '-' : databasesOf(source),
+    credentialHref: `/sessions/${session.id}/credential`,
+    note:
+      made === undefined
+        ? 'No credential has been made yet. It is shown once, and only its proof is kept.'
+        : `The last credential was made at ${made}; a new one ends it.`,
+  }
+}
+
+function databasesOf({ databases, defaultDatabase }: DataSource): string {
+  if (databases.includes('*')) return `every database; ${defaultDatabase} unless you name one`
+  if (databases.length === 1) return defaultDatabase
+  return `${databases.join(', ')}; ${defaultDatabase} unless you name one`
+}

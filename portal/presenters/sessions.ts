@@ -1,0 +1,151 @@
+import type { DateTime } from 'luxon'
+import { votesFor } from '../../broker/policy.ts'
+import { isOver } from '../../broker/session.ts'
+import type { Session, SessionState } from '../../db/sessions.ts'
+import type { PersonScope } from '../../db/scope.ts'
+import { mayAdminister } from '../privileges.ts'
+import { lengthText, presentCountdown, presentMaybe, presentMoment, type Zones } from './moments.ts'
+import type { Action, Countdown, Progress } from './pieces.ts'
+import type { RoleApproval, SessionGroup, SessionRow } from './session-pages.ts'
+import { GLOSSES } from './session-states.ts'
+import { visibleLines } from './visible-lines.ts'
+import { visible } from './visible.ts'
+
+/** Who looks at a session, when, and in which zones. */
+export interface Look {
+  readonly scope: PersonScope
+  readonly zones: Zones
+  /** By the store's clock. */
+  readonly now: DateTime<true>
+}
+
+/** One session as a line of a list. */
+export function presentSessionRow(session: Session, look: Look): SessionRow {
+  return {
+    id: session.id,
+    href: `/sessions/${session.id}`,
+    state: { name: session.state, gloss: GLOSSES[session.state] },
+    isMine: isMine(session, look.scope),
+    requester: visible(session.requester.username),
+    dataSource: visible(session.dataSource.name),
+    roles: session.roles.map(({ name }) => visible(name)),
+    start: presentMaybe(session.start, look.zones),
+    end: presentMaybe(session.end, look.zones),
+    windowText: windowTextOf(session),
+    progress: session.state === 'CREATED' ? presentProgress(session) : undefined,
+    countdown: presentEnding(session, look.now),
+    ending: endingOf(session),
+    justification: visibleLines(session.justification),
+    actions: actionsOn(session, look.scope),
+  }
+}
+
+/** Sessions under way, by how near they are to a login. */
+export function groupSessions(sessions: readonly Session[], look: Look): SessionGroup[] {
+  return GROUPS.map(({ state, ...group }) => ({
+    ...group,
+    rows: sessions
+      .filter((session) => session.state === state)
+      .map((session) => presentSessionRow(session, look)),
+  })).filter(({ rows }) => rows.length > 0)
+}
+
+const GROUPS = [
+  { state: 'GRANTED', heading: 'Open now', gloss: 'the database user exists and may log in' },
+  {
+    state: 'APPROVED',
+    heading: 'Approved, waiting for its start',
+    gloss: 'the database user is made when the window opens',
+  },
+  {
+    state: 'CREATED',
+    heading: 'Waiting for approvals',
+    gloss: 'every role needs its approvers to agree',
+  },
+] as const satisfies readonly { state: SessionState; heading: string; gloss: string }[]
+
+/** Whether the reader asked for the session; ids are compared, never names. */
+export function isMine(session: Session, { person }: PersonScope): boolean {
+  return session.requester.id === person.id
+}
+
+/** Approvals in hand of approvals needed, over all roles. */
+export function presentProgress(session: Session): Progress {
+  const needed = session.roles.reduce((sum, role) => sum + role.needed, 0)
+  const done = session.roles.reduce((sum, role) => sum + Math.min(votesFor(role), role.needed), 0)
+  const text = needed === 0 ? 'no approval needed' : `${done} of ${counted(needed, 'approval')}`
+  return { done, needed, text }
+}
+
+/** `1 approval`, `2 approvals`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** What runs down in this state: the request, the wait or the window. */
+export function presentEnding(
+  { state, diesAt, start, end }: Session,
+  now: DateTime<true>,
+): Countdown | undefined {
+  if (state === 'CREATED') return presentCountdown('request lapses in', diesAt, { now })
+  if (state === 'APPROVED' && start !== null) return presentCountdown('starts in', start, { now })
+  if (state === 'GRANTED' && end !== null)
+    return presentCountdown('ends in', end, { now, from: start })
+  return undefined
+}
+
+/** What stands in for a window that counts from its approval. */
+export function windowTextOf({ start, minutes }: Session): string | undefined {
+  return start === null && minutes !== null ? `from approval, for ${minutes} min` : undefined
+}
+
+/** How it ended, and why: `Canceled: done early`. */
+export function endingOf({ state, endReason }: Session): string | undefined {
+  if (!isOver(state)) return undefined
+  const word = `${state.charAt(0)}${state.slice(1).toLowerCase()}`
+  return endReason === null || endReason === '' ? word : `${word}: ${visibleLines(endReason)}`
+}
+
+/** `30 min`: the length of the window, whether or not it stands yet. */
+export function lengthOf({ start, end, minutes }: Session): string {
+  if (start !== null && end !== null) return lengthText(end.toMillis() - start.toMillis())
+  return minutes === null ? '-' : `${minutes} min`
+}
+
+/** The roles of a request with their votes. */
+export function presentRoles(session: Session, zones: Zones): RoleApproval[] {
+  return session.roles.map((role) => ({
+    name: visible(role.name),
+    state: role.state,
+    text:
+      role.needed === 0
+        ? 'approved at once'
+        : `${votesFor(role)} of ${counted(role.needed, 'approval')}`,
+    waits:
+      role.state === 'PENDING' && session.state === 'CREATED'
+        ? `waits for ${eitherOf(role.approvers.filter((name) => name !== session.requester.username))}`
+        : undefined,
+    votes: role.approvals.map((vote) => ({
+      by: visible(vote.by),
+      verb: 'approved',
+      at: presentMoment(vote.at, zones),
+      comment: vote.comment === '' ? undefined : visibleLines(vote.comment),
+    })),
+    dangers: [],
+  }))
+}
+
+function eitherOf(names: readonly string[]): string {
+  if (names.length < 2) return names[0] ?? 'an approver; there is none now'
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}`
+}
+
+function actionsOn(session: Session, scope: PersonScope): Action[] {
+  if (isOver(session.state)) return []
+  const href = `/sessions/${session.id}`
+  if (isMine(session, scope)) {
+    return [{ href: `${href}/cancellation`, label: 'Cancel', tone: 'danger' }]
+  }
+  if (!mayAdminister(scope)) return []
+  return [{ href: `${href}/termination`, label: 'Terminate', tone: 'danger', needsReason: true }]
+}

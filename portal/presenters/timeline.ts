@@ -1,0 +1,45 @@
+import type { AuditRecord } from '../../db/audit-record.ts'
+import { mayAudit } from '../privileges.ts'
+import { presentMoment } from './moments.ts'
+import type { TimelineEntry } from './session-pages.ts'
+import type { Look } from './sessions.ts'
+import { visibleLines } from './visible-lines.ts'
+import { visible } from './visible.ts'
+
+/** What happened to a session, oldest first, in sentences. */
+export function presentTimeline(records: readonly AuditRecord[], look: Look): TimelineEntry[] {
+  return records.map((record) => ({
+    recordId: record.id,
+    href: mayAudit(look.scope) ? `/audit/${record.id}` : undefined,
+    at: presentMoment(record.at, look.zones),
+    state: record.state ?? undefined,
+    scope: record.scope ?? 'session',
+    text: sentenceOf(record),
+    detail: record.reason === null ? undefined : visibleLines(record.reason),
+  }))
+}
+
+function sentenceOf(record: AuditRecord): string {
+  const by = visible(record.actor)
+  const roles = visible(record.roles.join(', '))
+  return SENTENCES[record.action]?.(by, roles) ?? `${by}: ${record.action}`
+}
+
+const SENTENCES: Readonly<Record<string, (by: string, roles: string) => string>> = {
+  'session.created': (by, roles) => `${by} asked for ${roles}`,
+  'session.approved': () => 'Every role was approved',
+  'session.denied': (by) => `${by} denied the session`,
+  'session.granted': () => 'The database user was made and may log in',
+  'session.expired': () => 'Its time ran out',
+  'session.canceled': (by) => `${by} canceled the session`,
+  'session.terminated': (by) => `${by} terminated the session`,
+  'session.removed': () => 'The database user was removed',
+  'session.removal_blocked': () => 'The database user could not be removed yet; it is tried again',
+  'session.credential_made': (by) => `${by} made a credential`,
+  'role.approved': (by, roles) => `${by} approved ${roles}`,
+  'role.denied': (by, roles) => `${by} denied ${roles}`,
+  'connection.opened': (by) => `${by} connected`,
+  'connection.closed': () => 'A connection was closed',
+  'connection.refused': () => 'A connection was refused',
+  'recording.viewed': (by) => `${by} read the statements`,
+}

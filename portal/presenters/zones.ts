@@ -1,0 +1,36 @@
+import type { DateTime } from 'luxon'
+import type { Moment } from './pieces.ts'
+
+/** How a column of times is written: in one zone, with the offset that its heading promises. */
+export interface TimeColumn {
+  /** An IANA name. */
+  readonly zone: string
+  /** What stands in the heading: `UTC +1`. */
+  readonly suffix: string
+}
+
+/** The offset in force at an instant, in the instant's own zone: `UTC`, `UTC +1`, `UTC +5:30`, `UTC -3`. */
+export function offsetText(at: DateTime): string {
+  if (at.offset === 0) return 'UTC'
+  const minutes = Math.abs(at.offset)
+  const rest = minutes % 60 === 0 ? '' : `:${String(minutes % 60).padStart(2, '0')}`
+  return `UTC ${at.offset < 0 ? '-' : '+'}${Math.floor(minutes / 60)}${rest}`
+}
+
+/** Columns of times in a zone; the heading holds the offset of now, as summer time comes and goes. */
+export function timeColumn(zone: string, now: DateTime<true>): TimeColumn {
+  return { zone, suffix: offsetText(now.setZone(zone)) }
+}
+
+/** `2026-11-23 11:00:00`, and its own offset behind it where the heading's would be wrong. */
+export function stampText(at: DateTime<true>, { zone, suffix }: TimeColumn): string {
+  const local = at.setZone(zone)
+  const offset = offsetText(local)
+  const text = local.toFormat('yyyy-LL-dd HH:mm:ss')
+  return offset === suffix ? text : `${text} ${offset}`
+}
+
+/** An instant in a column of times; undefined stays undefined. */
+export function stamp(at: DateTime<true> | null, column: TimeColumn): Moment | undefined {
+  return at === null ? undefined : { iso: at.toUTC().toISO(), text: stampText(at, column) }
+}

@@ -1,0 +1,28 @@
+import type { PersonScope } from '../db/scope.ts'
+import { AppError } from '../lib/errors.ts'
+import { NotFound } from './errors.ts'
+
+/** May open the administration pages. */
+export function maySeeAdministration({ person }: PersonScope): boolean {
+  return person.managementPrivilege !== 'none'
+}
+
+/** May change data sources, roles, groups and people. */
+export function mayAdminister({ person }: PersonScope): boolean {
+  return person.managementPrivilege === 'admin'
+}
+
+/** May open the audit trail. */
+export function mayAudit({ person }: PersonScope): boolean {
+  return person.auditUser
+}
+
+/** For pages: what one may not do does not exist. Errors: `not_found`. */
+export function orNotFound(may: boolean): void {
+  if (!may) throw new NotFound()
+}
+
+/** For the API: says that a right is missing. Errors: `not_entitled`. */
+export function orNotEntitled(may: boolean): void {
+  if (!may) throw new AppError('not_entitled', 'Your account may not do this: ask an admin.')
+}

@@ -1,0 +1,41 @@
+import path from 'node:path'
+import ejs from 'ejs'
+import type { Response } from 'express'
+import { projectRoot } from '../lib/project.ts'
+import type * as pages from './presenters/pages.ts'
+
+/** Every view that is a page, and the one object it takes. */
+export interface Views {
+  readonly error: pages.ErrorPage
+  readonly 'sign-in/fresh': pages.SignInPage
+  readonly 'sessions/index': pages.SessionsPage
+  readonly 'sessions/fresh': pages.FreshSessionPage
+  readonly 'sessions/show': pages.SessionPage
+  readonly 'approvals/index': pages.ApprovalsPage
+  readonly 'history/index': pages.HistoryPage
+  readonly 'audit/index': pages.AuditPage
+  readonly 'audit/show': pages.AuditRecordPage
+  readonly 'data-sources/index': pages.DataSourcesPage
+  readonly 'data-sources/fresh': pages.FreshDataSourcePage
+  readonly 'roles/index': pages.RolesPage
+  readonly 'roles/fresh': pages.FreshRolePage
+  readonly 'users/index': pages.UsersPage
+  readonly 'users/fresh': pages.FreshUserPage
+  readonly 'users/show': pages.UserPage
+}
+
+const VIEWS = path.join(projectRoot, 'views')
+const OPTIONS: ejs.Options = { strict: true, localsName: 'v', _with: false, cache: true }
+
+/**
+ * Answers with a view, which sees the model as `v` and nothing else: neither the query nor the
+ * application's own settings can reach a template.
+ */
+export async function render<View extends keyof Views>(
+  res: Response,
+  view: View,
+  model: Views[View],
+): Promise<void> {
+  const html = await ejs.renderFile(path.join(VIEWS, `${view}.ejs`), { ...model }, OPTIONS)
+  res.type('html').send(html)
+}

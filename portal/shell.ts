@@ -1,0 +1,71 @@
+import type { Request } from 'express'
+import { listSessions } from '../db/sessions.ts'
+import { getTimeZone } from '../db/settings.ts'
+import { csrfTokenFor } from './csrf.ts'
+import type { PortalDeps } from './deps.ts'
+import { presentPage } from './presenters/page.ts'
+import type { Zones } from './presenters/moments.ts'
+import type { Page } from './presenters/pieces.ts'
+import { findVisit } from './visit.ts'
+
+/** The frame of a page and the zones its times are shown in. */
+export interface Shell {
+  readonly page: Page
+  readonly zones: Zones
+}
+
+/** Reads what the frame of a page shows of this request; takes the flash, which shows once. */
+export async function openShell(deps: PortalDeps, req: Request, title: string): Promise<Shell> {
+  const scope = findVisit(req)?.scope
+  const portalMode = deps.config.portal.mode
+  const [zones, waiting] = await Promise.all([
+    zonesOf(deps, req),
+    scope !== undefined && portalMode ? countDecidable(deps, scope) : 0,
+  ])
+  const page = presentPage({
+    title,
+    path: req.path,
+    scope,
+    // a token makes a row in the store: strangers get one for the sign-in form alone
+    csrfToken: scope !== undefined || req.path === '/sign-in' ? csrfTokenFor(req) : '',
+    flash: takeFlash(req),
+    zone: zones.central,
+    waiting,
+    portalMode,
+  })
+  return { page, zones }
+}
+
+/** The zones of this request's reader. */
+export async function zonesOf({ store }: PortalDeps, req: Request): Promise<Zones> {
+  return { central: await getTimeZone(store.db), own: req.session.zone }
+}
+
+/** A frame that needs neither store nor sign-in: for errors that may come from either. */
+export function bareShell(title: string): Shell {
+  const facts = { title, path: '', csrfToken: '', zone: 'UTC', waiting: 0, portalMode: false }
+  return { page: presentPage(facts), zones: { central: 'UTC' } }
+}
+
+/** Says something on the next page this person sees. */
+export function flash(req: Request, kind: 'ok' | 'error', text: string): void {
+  req.session.flash = { kind, text }
+}
+
+function takeFlash(req: Request): Page['flash'] {
+  const { flash: said } = req.session
+  // deleting a field that isn't there would still rewrite the sign-in
+  if (said !== undefined) delete req.session.flash
+  return said
+}
+
+/** The number beside "Pending Approvals" stops counting here. */
+const COUNT_LIMIT = 100
+
+async function countDecidable(
+  { store }: PortalDeps,
+  scope: Parameters<typeof listSessions>[1],
+): Promise<number> {
+  const filter = { decidableByMe: true, limit: COUNT_LIMIT }
+  return (await listSessions(store.db, scope, filter)).length
+}

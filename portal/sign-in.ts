@@ -1,0 +1,195 @@
+import connectPgSimple from 'connect-pg-simple'
+import type { Request, RequestHandler, Response } from 'express'
+import session from 'express-session'
+import passport from 'passport'
+import { Strategy } from 'passport-local'
+import pg from 'pg'
+import { findPasswordHash, findPerson, getOrganization, type Person } from '../db/people.ts'
+import type { PartScope } from '../db/scope.ts'
+import { AppError, sentenceOf } from '../lib/errors.ts'
+import { derive, derivePartKey } from '../lib/seal.ts'
+import type { PortalDeps } from './deps.ts'
+import { passwordFits } from './passwords.ts'
+import { rememberVisit } from './visit.ts'
+
+declare module 'express-session' {
+  interface SessionData {
+    /** Names the sign-in in records; the cookie's own id is a secret and stays out of them. */
+    signInId?: string
+    /** Milliseconds since the epoch. */
+    signedInAt?: number
+    flash?: { readonly kind: 'ok' | 'error'; readonly text: string }
+    /** The reader's own time zone, once said. */
+    zone?: string
+  }
+}
+
+/** A working day; after it one signs in again, however busy the tab was. */
+const SIGN_IN_MS = 12 * 60 * 60 * 1000
+/** How long a sign-in form may stand open before its token is gone. */
+const ANONYMOUS_MS = 60 * 60 * 1000
+const POOL_SIZE = 4
+const CONNECT_DEADLINE_MS = 5_000
+const STATEMENT_DEADLINE_MS = 10_000
+const PRUNE_EVERY_SECONDS = 900
+
+const PORTAL: PartScope = { kind: 'part', part: 'portal' }
+
+export interface SignIns {
+  /** Reads the cookie and, where it is a live sign-in of an enabled person, says whose it is. */
+  readonly handlers: readonly RequestHandler[]
+  /** The person whose name and password the body holds; undefined when they don't fit. */
+  authenticate(req: Request, res: Response): Promise<Person | undefined>
+  /** Starts a sign-in under a new cookie, so that one planted before is worth nothing. */
+  start(req: Request, person: Person, signInId: string): Promise<void>
+  /** Ends the sign-in in the store, whoever else holds its cookie. */
+  end(req: Request, res: Response): Promise<void>
+}
+
+/** The web sign-ins of this portal, kept in the store's table sign_ins. */
+export function openSignIns(deps: PortalDeps): SignIns {
+  const passports = new passport.Passport()
+  passports.use(
+    new Strategy((username, password, done) => {
+      findByPassword(deps, username, password).then((person) => done(null, person ?? false), done)
+    }),
+  )
+  passports.serializeUser<string>((user, done) =>
+    done(null, 'id' in user ? String(user.id) : undefined),
+  )
+  passports.deserializeUser((req: Request, id: string, done: Done) => {
+    recognize(deps, req, id).then((person) => done(null, person ?? false), done)
+  })
+  const cookie = cookieFor(deps.config.publicUrl)
+  return {
+    handlers: [cookieSessions(deps, cookie), shortenAnonymous, passports.session()],
+    authenticate: (req, res) =>
+      new Promise((resolve, reject) => {
+        const answered = (error: unknown, user: unknown): void => {
+          if (error) reject(error instanceof Error ? error : new Error(sentenceOf(error)))
+          else resolve(isPerson(user) ? user : undefined)
+        }
+        const handler: unknown = passports.authenticate('local', { session: false }, answered)
+        if (isHandler(handler)) void handler(req, res, reject)
+      }),
+    start: async (req, person, signInId) => {
+      await settled((done) => req.logIn(person, done))
+      req.session.signInId = signInId
+      req.session.signedInAt = Date.now()
+      req.session.cookie.maxAge = SIGN_IN_MS
+      await settled((done) => req.session.save(done))
+    },
+    end: async (req, res) => {
+      await settled((done) => req.session.destroy(done))
+      res.clearCookie(cookie.name, { path: '/', secure: cookie.secure })
+    },
+  }
+}
+
+function cookieSessions(deps: PortalDeps, cookie: Cookie): RequestHandler {
+  const pool = new pg.Pool({
+    connectionString: deps.store.url,
+    max: POOL_SIZE,
+    application_name: 'daypass sign-ins',
+    connectionTimeoutMillis: CONNECT_DEADLINE_MS,
+    statement_timeout: STATEMENT_DEADLINE_MS,
+  })
+  // a connection that dies idle is replaced at its next use
+  pool.on('error', () => undefined)
+  const PgStore = connectPgSimple(session)
+  const store = new PgStore({
+    pool,
+    tableName: 'sign_ins',
+    createTableIfMissing: false,
+    // a sign-in ends when its day is over, not when its tab falls silent
+    disableTouch: true,
+    pruneSessionInterval: PRUNE_EVERY_SECONDS,
+    errorLog: (...said: unknown[]) =>
+      deps.log.warn({ error: said.map(sentenceOf).join(' ') }, 'sign-ins could not be tidied'),
+  })
+  deps.shutdown.onClose('sign-ins', async () => {
+    store.close()
+    await pool.end()
+  })
+  return session({
+    store,
+    name: cookie.name,
+    secret: cookieSecret(deps).toString('hex'),
+    resave: false,
+    saveUninitialized: false,
+    cookie: { path: '/', httpOnly: true, sameSite: 'lax', secure: cookie.secure },
+  })
+}
+
+interface Cookie {
+  readonly name: string
+  readonly secure: boolean
+}
+
+/** The prefix makes browsers refuse the cookie from a sibling domain or over plain http. */
+function cookieFor(publicUrl: URL): Cookie {
+  return publicUrl.protocol === 'https:'
+    ? { name: '__Host-daypass', secure: true }
+    : { name: 'daypass', secure: false }
+}
+
+function cookieSecret({ config }: PortalDeps): Buffer {
+  const key = config.partKey ?? (config.masterKey && derivePartKey(config.masterKey, 'portal'))
+  if (key !== undefined) return derive(key, 'daypass cookies')
+  throw new AppError(
+    'bad_settings',
+    'The portal has no key to sign its cookies with: set DAYPASS_MASTER_KEY or DAYPASS_PART_KEY.',
+  )
+}
+
+const shortenAnonymous: RequestHandler = (req, _res, next) => {
+  if (req.session.signInId === undefined) req.session.cookie.maxAge = ANONYMOUS_MS
+  next()
+}
+
+async function findByPassword(
+  { store }: PortalDeps,
+  username: string,
+  password: string,
+): Promise<Person | undefined> {
+  const kept = await findPasswordHash(store.db, PORTAL, username)
+  if (!(await passwordFits(kept?.passwordHash, password)) || kept === undefined) return undefined
+  return findPerson(store.db, PORTAL, kept.id)
+}
+
+/** Loads the person at every request: who is disabled now is signed out now. */
+async function recognize(
+  { store }: PortalDeps,
+  req: Request,
+  id: string,
+): Promise<Person | undefined> {
+  const { signInId, signedInAt } = req.session
+  if (signInId === undefined || signedInAt === undefined) return undefined
+  if (Date.now() - signedInAt > SIGN_IN_MS) return undefined
+  const person = await findPerson(store.db, PORTAL, id)
+  if (!person?.portalUser || person.disabledAt !== null) return undefined
+  const organization = await getOrganization(store.db, person.organizationId)
+  rememberVisit(req, { person, organization, proof: { authMethod: 'password', signInId } })
+  return person
+}
+
+type Done = (error: unknown, person?: Person | false) => void
+
+/** The package's types say `any` for what authenticate() gives. */
+function isHandler(made: unknown): made is RequestHandler {
+  return typeof made === 'function'
+}
+
+/** Only findByPassword hands people to passport, and whole ones. */
+function isPerson(user: unknown): user is Person {
+  return typeof user === 'object' && user !== null && 'username' in user && 'organizationId' in user
+}
+
+function settled(step: (done: (error?: unknown) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    step((error) => {
+      if (error) reject(error instanceof Error ? error : new Error(sentenceOf(error)))
+      else resolve()
+    })
+  })
+}

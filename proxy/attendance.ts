@@ -1,0 +1,198 @@
+import { getGate, type Gate } from '../broker/gate.ts'
+import { appendRecord, type Action } from '../db/audit-log.ts'
+import { closeConnection, listLeftOpen, setBackend } from '../db/connections.ts'
+import { getDefaultOrganization } from '../db/people.ts'
+import type { Origin } from '../db/scope.ts'
+import { storeTime, type Store, type Transaction } from '../db/store.ts'
+import { AppError, sentenceOf } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { uuidv7 } from '../lib/ids.ts'
+
+/** What is said of a connection beside whose it is. */
+export interface ConnectionFacts {
+  readonly id: string
+  readonly clientIp: string
+  readonly database: string
+  readonly applicationName: string
+}
+
+export interface AttendanceDeps {
+  readonly store: Store
+  readonly proxyId: string
+  readonly log: Log
+}
+
+/** Strangers write at most one record in this time, however often they knock, in milliseconds. */
+const STRANGERS_MS = 10_000
+const RETRY_MS = 500
+/** How long what is still unwritten may take when the proxy stops. */
+const FAREWELL_MS = 3_000
+const LONGEST_NAME = 63
+
+/** The records of who came and went, each in the name of the session's requester. */
+export class Attendance {
+  readonly #deps: AttendanceDeps
+  /** Writes that wait for the store, in order. */
+  readonly #waiting: (() => Promise<void>)[] = []
+  #writing: Promise<void> | undefined
+  #closing = false
+  #strangersAt = Number.NEGATIVE_INFINITY
+  #strangers = 0
+
+  constructor(deps: AttendanceDeps) {
+    this.#deps = deps
+  }
+
+  /** Connections that a crash of this proxy left open are over. */
+  async closeLeftOpen(): Promise<void> {
+    const { store, proxyId } = this.#deps
+    for (const { sessionId, ...left } of await listLeftOpen(store.db, proxyId)) {
+      const gate = await getGate(store.db, sessionId)
+      await this.#close(gate, left, 'the proxy was restarted')
+    }
+  }
+
+  /** Written before the client is let in: what can't be recorded doesn't happen. */
+  async opened(gate: Gate, facts: ConnectionFacts, backendPid: number): Promise<void> {
+    await this.#deps.store.change(async (tx) => {
+      await setBackend(tx, facts.id, backendPid)
+      const details = { backend_pid: String(backendPid) }
+      await record(tx, gate, facts, { action: 'connection.opened', outcome: 'ok', details })
+    })
+  }
+
+  /** Written when the store lets us. */
+  closed(gate: Gate, facts: ConnectionFacts, why: string): void {
+    this.#later(() => this.#close(gate, facts, why))
+  }
+
+  /** The right secret, and still no: `claimed` where a connection row waits to be closed. */
+  refused(gate: Gate, facts: ConnectionFacts, refusal: Refused): void {
+    const { sqlstate, sentence } = refusal
+    this.#later(() =>
+      this.#deps.store.change(async (tx) => {
+        await closeConnection(tx, facts.id, `refused: ${sentence}`)
+        await record(tx, gate, facts, {
+          action: 'connection.refused',
+          outcome: 'refused',
+          details: { sqlstate, why: sentence },
+        })
+      }),
+    )
+  }
+
+  /** A wrong secret, or a name that nobody has: then without a gate. */
+  strange(username: string, clientIp: string, gate: Gate | undefined): void {
+    this.#strangers += 1
+    const now = performance.now()
+    if (now - this.#strangersAt < STRANGERS_MS) return
+    const attempts = this.#strangers
+    this.#strangersAt = now
+    this.#strangers = 0
+    const name = Array.from(username).slice(0, LONGEST_NAME).join('')
+    this.#later(() => this.#recordStranger({ name, clientIp, attempts, gate }))
+  }
+
+  /** Writes what waits, as far as the store lets us. */
+  async drain(): Promise<void> {
+    this.#closing = true
+    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())
+    await Promise.race([this.#writing, late])
+  }
+
+  #later(write: () => Promise<void>): void {
+    this.#waiting.push(write)
+    this.#writing ??= this.#writeAll()
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      try {
+        await next()
+        this.#waiting.shift()
+      } catch (error) {
+        if (error instanceof AppError) {
+          this.#deps.log.error({ error: sentenceOf(error) }, 'a connection record was refused')
+          this.#waiting.shift()
+          continue
+        }
+        this.#deps.log.warn({ error: sentenceOf(error) }, 'a connection record waits for the store')
+        if (this.#closing) break
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
+    }
+    this.#writing = undefined
+  }
+
+  #close(gate: Gate, facts: ConnectionFacts, why: string): Promise<void> {
+    return this.#deps.store.change(async (tx) => {
+      if (!(await closeConnection(tx, facts.id, why))) return
+      await record(tx, gate, facts, {
+        action: 'connection.closed',
+        outcome: 'ok',
+        details: { why },
+      })
+    })
+  }
+
+  #recordStranger({ name, clientIp, attempts, gate }: Stranger): Promise<void> {
+    return this.#deps.store.change(async (tx) => {
+      const origin: Origin = {
+        actor: { type: 'system', id: 'proxy', name: 'unknown client' },
+        organization: gate?.organization ?? (await getDefaultOrganization(tx)),
+        correlationId: uuidv7(),
+        clientIp,
+      }
+      await appendRecord(tx, origin, await storeTime(tx), {
+        action: 'connection.refused',
+        area: 'connections',
+        outcome: 'refused',
+        subject: { type: 'session user', id: name, name },
+        ...(gate ? { session: gate.snapshot } : {}),
+        details: { why: 'unknown name or wrong secret', attempts: String(attempts) },
+      })
+    })
+  }
+}
+
+interface Stranger {
+  readonly name: string
+  readonly clientIp: string
+  readonly attempts: number
+  readonly gate: Gate | undefined
+}
+
+export interface Refused {
+  readonly sqlstate: string
+  readonly sentence: string
+}
+
+interface Said {
+  readonly action: Action
+  readonly outcome: 'ok' | 'refused'
+  readonly details: Readonly<Record<string, string>>
+}
+
+async function record(
+  tx: Transaction,
+  { organization, requester, snapshot, dataSource }: Gate,
+  facts: ConnectionFacts,
+  { action, outcome, details }: Said,
+): Promise<void> {
+  const origin: Origin = {
+    actor: { type: 'person', id: requester.id, name: requester.username },
+    organization,
+    correlationId: facts.id,
+    authMethod: 'scram',
+    clientIp: facts.clientIp,
+  }
+  await appendRecord(tx, origin, await storeTime(tx), {
+    action,
+    area: 'connections',
+    outcome,
+    subject: { type: 'connection', id: facts.id, name: facts.database },
+    dataSource: { id: dataSource.id, name: dataSource.name },
+    session: snapshot,
+    details: { database: facts.database, application_name: facts.applicationName, ...details },
+  })
+}

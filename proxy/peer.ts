@@ -1,0 +1,130 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { AppError } from '../lib/errors.ts'
+import { Intake, type Message } from './wire/intake.ts'
+
+/** The other side went away, or took too long. */
+export class PeerGone extends AppError {
+  constructor(cause?: unknown) {
+    super('proxy.peer_gone', 'the connection was closed before login was done', { cause })
+  }
+}
+
+/**
+ * One side of a connection until login is done: packets on demand, nothing read ahead of need. What
+ * follows login is somebody else's: `release` hands the socket over.
+ */
+export class Peer {
+  #socket: Socket
+  readonly #intake = new Intake()
+  #failure: Error | undefined
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('error', this.#onError)
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+
+  /** Bytes that arrived and that nobody has asked for. */
+  get hasMore(): boolean {
+    return this.#intake.rest.length > 0 || this.#socket.readableLength > 0
+  }
+
+  /** The first byte, left in its place. */
+  async peek(): Promise<number> {
+    while (this.#intake.rest.length === 0) await this.#more()
+    return this.#intake.rest.readUInt8(0)
+  }
+
+  async readStartup(): Promise<Buffer> {
+    for (;;) {
+      const packet = this.#intake.takeStartup()
+      if (packet) return packet
+      await this.#more()
+    }
+  }
+
+  async readMessage(): Promise<Message> {
+    for (;;) {
+      const message = this.#intake.takeMessage()
+      if (message) return message
+      await this.#more()
+    }
+  }
+
+  /** One byte, for the answer to our own SSLRequest. */
+  async readByte(): Promise<number> {
+    const byte = await this.peek()
+    const [, ...rest] = this.#intake.drain()
+    if (rest.length > 0) this.#intake.push(Buffer.from(rest))
+    return byte
+  }
+
+  write(...packets: readonly Buffer[]): void {
+    this.#socket.write(packets.length === 1 && packets[0] ? packets[0] : Buffer.concat(packets))
+  }
+
+  /** From here on the bytes are TLS; those that came already go to its engine, never around it. */
+  async secure(wrap: (socket: Socket) => TLSSocket, event: 'secure' | 'secureConnect') {
+    const plain = this.#socket
+    const early = this.#intake.drain()
+    if (early.length > 0) plain.unshift(early)
+    const encrypted = wrap(plain)
+    this.#socket = encrypted
+    encrypted.on('error', this.#onError)
+    await new Promise<void>((resolve, reject) => {
+      encrypted.once(event, resolve)
+      encrypted.once('error', reject)
+      encrypted.once('close', () => reject(new PeerGone()))
+    })
+    return encrypted
+  }
+
+  /** Last words; the socket closes behind them. */
+  farewell(packet: Buffer): void {
+    if (this.#socket.destroyed) return
+    this.#socket.end(packet)
+    // unread bytes would turn our close into a reset, which can overtake the last words
+    this.#socket.resume()
+    setTimeout(() => this.#socket.destroy(), FAREWELL_MS).unref()
+  }
+
+  /** Hands the socket over, with the bytes that came behind the login. */
+  release(): Buffer {
+    this.#socket.off('error', this.#onError)
+    return this.#intake.drain()
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#failure ??= error
+  }
+
+  async #more(): Promise<void> {
+    const socket = this.#socket
+    for (;;) {
+      const chunk: unknown = socket.read()
+      if (Buffer.isBuffer(chunk)) {
+        this.#intake.push(chunk)
+        return
+      }
+      if (socket.destroyed || socket.readableEnded) throw new PeerGone(this.#failure)
+      await readable(socket)
+    }
+  }
+}
+
+/** How long last words may take to be read, in milliseconds. */
+const FAREWELL_MS = 1_000
+
+function readable(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('readable', done).off('end', done).off('close', done)
+      resolve()
+    }
+    socket.on('readable', done).on('end', done).on('close', done)
+  })
+}

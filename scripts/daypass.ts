@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { ConfigError } from '../config.ts'
+import { AppError, sentenceOf } from '../lib/errors.ts'
+import { projectVersion } from '../lib/project.ts'
+import { addAdministration } from './commands/administration.ts'
+import { addAudit } from './commands/audit.ts'
+import { addConnect } from './commands/connect.ts'
+import { addOperation } from './commands/operation.ts'
+import { addPeople } from './commands/people.ts'
+import { addSessions } from './commands/sessions.ts'
+
+/** What a script reads from the exit code (docs/cli.md). */
+const REFUSED = 1
+const WRONG_USAGE = 2
+const UNREACHABLE = 3
+const UNREACHABLE_CODES = new Set(['store_unreachable', 'portal_unreachable'])
+
+const program = new Command('daypass')
+  .description('Just-in-time access to PostgreSQL with a complete, provable record')
+  .version(projectVersion)
+  .exitOverride()
+  .showHelpAfterError('(daypass --help lists every command)')
+addOperation(program)
+addPeople(program)
+addAdministration(program)
+addSessions(program)
+addConnect(program)
+addAudit(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = report(error)
+  // what a failed start left open must not keep the program from ending
+  if (program.args[0] === 'serve') process.exit()
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`)
+    return WRONG_USAGE
+  }
+  if (error instanceof AppError) {
+    process.stderr.write(`${error.message}\n`)
+    return UNREACHABLE_CODES.has(error.code) ? UNREACHABLE : REFUSED
+  }
+  const trace = error instanceof Error ? (error.stack ?? error.message) : sentenceOf(error)
+  process.stderr.write(`${trace}\n`)
+  return REFUSED
+}

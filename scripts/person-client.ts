@@ -1,0 +1,76 @@
+import { readPersonSettings } from '../config.ts'
+import { AppError, sentenceOf } from '../lib/errors.ts'
+
+/** The API as a person's token sees it. */
+export interface PersonClient {
+  get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>
+  post(path: string, body: object): Promise<unknown>
+  /** The answer's bytes as they come, for downloads. */
+  stream(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Response>
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8080'
+const DEADLINE_MS = 30_000
+
+/** A client for DAYPASS_URL with DAYPASS_TOKEN. Errors: `token_missing`, `portal_unreachable`, and the API's own. */
+export function openPersonClient(): PersonClient {
+  const { url = DEFAULT_URL, token } = readPersonSettings()
+  if (token === undefined) {
+    throw new AppError(
+      'token_missing',
+      'Set DAYPASS_TOKEN to a token of yours (daypass token create --user NAME --name TEXT) and, away from this machine, DAYPASS_URL.',
+    )
+  }
+  const call = (path: string, init: RequestInit & { query?: Query }): Promise<Response> =>
+    request({ url, token, path, ...init })
+  return {
+    get: async (path, query) => (await call(path, query === undefined ? {} : { query })).json(),
+    post: async (path, body) =>
+      (await call(path, { method: 'POST', body: JSON.stringify(body) })).json(),
+    stream: (path, query) => call(path, query === undefined ? {} : { query }),
+  }
+}
+
+type Query = Readonly<Record<string, string | undefined>>
+type Call = RequestInit & { url: string; token: string; path: string; query?: Query }
+
+async function request({ url, token, path, query = {}, ...init }: Call): Promise<Response> {
+  const target = new URL(`/api/v1${path}`, url)
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) target.searchParams.set(name, value)
+  }
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const answer = await fetch(target, {
+    ...init,
+    headers,
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  }).catch((cause: unknown) => {
+    const why = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
+    throw new AppError('portal_unreachable', `No portal answers at ${url}: ${sentenceOf(why)}`, {
+      cause,
+    })
+  })
+  if (!answer.ok) throw await refusalOf(answer)
+  return answer
+}
+
+async function refusalOf(answer: Response): Promise<AppError> {
+  const problem: unknown = await answer.json().catch(() => undefined)
+  const code = textOf(problem, 'code') ?? `http_${String(answer.status)}`
+  const detail = textOf(problem, 'detail') ?? `The portal answered ${String(answer.status)}.`
+  return new AppError(code, [detail, ...fieldSentences(problem)].join('\n  '))
+}
+
+function fieldSentences(problem: unknown): string[] {
+  if (typeof problem !== 'object' || problem === null || !('errors' in problem)) return []
+  if (!Array.isArray(problem.errors)) return []
+  return problem.errors.map(
+    (error: unknown) => `${textOf(error, 'field') ?? ''}: ${textOf(error, 'message') ?? ''}`,
+  )
+}
+
+function textOf(value: unknown, member: string): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const found: unknown = Object.entries(value).find(([name]) => name === member)?.[1]
+  return typeof found === 'string' ? found : undefined
+}

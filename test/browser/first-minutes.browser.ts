@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import pg from 'pg'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import {
+  accessibilityFaults,
+  collectComplaints,
+  launchBrowser,
+  sidewaysScroll,
+} from '../support/browser.ts'
+import { startInstall, type Install } from '../support/install.ts'
+
+/** Where to keep pictures of what was seen; unset: none are kept. */
+const SHOTS = process.env['DAYPASS_TEST_SHOTS']
+
+const SIZES = { wide: { width: 1280, height: 900 }, small: { width: 360, height: 800 } } as const
+
+describe('the first minutes, in a browser', function () {
+  let install: Install
+  let browser: Browser
+  const contexts = new Map<string, BrowserContext>()
+  const endings: (() => Promise<void>)[] = []
+  let address = ''
+
+  before(async () => {
+    install = await startInstall({ DAYPASS_TIME_ZONE: 'Europe/Warsaw' })
+    endings.push(() => install.stop())
+    browser = await launchBrowser()
+    endings.push(() => browser.close())
+  })
+
+  after(async () => {
+    for (const end of endings.reverse()) await end()
+  })
+
+  it('a wrong password is told at the form', async () => {
+    const page = await newPage('stranger')
+    await page.goto(`${install.portalUrl}/sign-in`)
+    await page.getByLabel('Username').fill('mark')
+    await page.getByLabel('Password').fill('not it')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    assert.match(await page.locator('main').innerText(), /do not fit/)
+    await look(page, 'sign-in-refused')
+  })
+
+  it('mark signs in and requests two roles', async () => {
+    const page = await signIn('mark')
+    await look(page, 'sessions-empty')
+    await page.getByRole('link', { name: 'Request Access' }).first().click()
+    await page.getByLabel(/role1/).check()
+    await page.getByLabel(/role3/).check()
+    await page.getByLabel(/Justification/).fill('Refund order 1207 <script>alert(1)</script>')
+    await look(page, 'request-access')
+    await page
+      .getByRole('button', { name: /request/i })
+      .last()
+      .click()
+    await page.waitForURL(/\/sessions\/[0-9]+$/)
+    address = new URL(page.url()).pathname
+    assert.match(await page.locator('main').innerText(), /CREATED/)
+    await look(page, 'session-created')
+  })
+
+  it('an empty request is told field by field and loses nothing', async () => {
+    const page = pageOf('mark')
+    await page.goto(`${install.portalUrl}/sessions/new`)
+    await page.getByLabel(/Justification/).fill('kept')
+    await page
+      .getByRole('button', { name: /request/i })
+      .last()
+      .click()
+    assert.equal(await page.getByLabel(/Justification/).inputValue(), 'kept')
+    assert.match(await page.locator('main').innerText(), /role/i)
+    await look(page, 'request-refused')
+  })
+
+  it('admin and john approve, each their own role', async () => {
+    for (const approver of ['admin', 'john']) {
+      const page = await signIn(approver)
+      await page
+        .getByRole('link', { name: /Pending Approvals/ })
+        .first()
+        .click()
+      await look(page, `approvals-${approver}`)
+      await page
+        .getByRole('button', { name: /approve/i })
+        .first()
+        .click()
+      await page.waitForLoadState()
+    }
+  })
+
+  it('the session opens by itself and hands its requester a credential that works', async () => {
+    const page = pageOf('mark')
+    await page.goto(install.portalUrl + address)
+    await until(async () => {
+      await page.reload()
+      return (await page.locator('main').innerText()).includes('GRANTED')
+    })
+    await look(page, 'session-granted')
+    await page.getByRole('button', { name: 'Make a credential' }).click()
+    const card = await page.locator('main').innerText()
+    const [url] = /postgres(?:ql)?:\/\/\S+/.exec(card) ?? []
+    assert.ok(url !== undefined, card)
+    await look(page, 'session-credential')
+    const client = new pg.Client(url)
+    await client.connect()
+    const { rows } = await client.query('select status from orders where id = $1', [7])
+    assert.equal(rows.length, 1)
+    await assert.rejects(client.query('table customers'), { code: '42501' })
+    await client.end()
+  })
+
+  it('shows what ran, then lets mark cancel', async () => {
+    const page = pageOf('mark')
+    await until(async () => {
+      await page.goto(install.portalUrl + address)
+      return (await page.locator('main').innerText()).includes('select status from orders')
+    })
+    assert.ok(!(await page.content()).includes('<script>alert(1)'))
+    await look(page, 'session-statements')
+    await page.getByText('Cancel session').first().click()
+    await page
+      .getByRole('button', { name: /cancel/i })
+      .last()
+      .click()
+    await page.waitForLoadState()
+    assert.match(await page.locator('main').innerText(), /CANCELED/)
+  })
+
+  it('audrey reads the six rows, the popover, the zones and the download', async () => {
+    const page = await signIn('audrey')
+    await page.getByRole('link', { name: 'Audit', exact: true }).click()
+    await until(async () => {
+      await page.reload()
+      return (await page.locator('[data-record-id]').count()) === 6
+    })
+    assert.equal(await page.locator('[data-scope="role"]').count(), 2)
+    assert.match(await page.locator('table').innerText(), /Log Timestamp\s*\(UTC \+[12]\)/)
+    await look(page, 'audit')
+    const session = page.locator('[data-record-id]').first().getByRole('link').nth(1)
+    await session.hover()
+    await page.getByText('Refund order 1207').first().waitFor({ state: 'visible' })
+    await page.keyboard.press('Escape')
+    await page.getByText('Refund order 1207').first().waitFor({ state: 'hidden' })
+    await page.getByText('UTC', { exact: true }).last().click()
+    await page.waitForURL(/zone=/)
+    assert.match(await page.locator('table').innerText(), /Log Timestamp\s*\(UTC\)/)
+    await look(page, 'audit-utc')
+  })
+
+  it('the rest of the pages stand', async () => {
+    const page = pageOf('admin')
+    for (const path of [
+      '/sessions',
+      '/history',
+      '/audit',
+      '/data-sources',
+      '/data-sources/new',
+      '/roles',
+      '/roles/new',
+      '/users',
+      '/users/new',
+      '/nowhere',
+    ]) {
+      await page.goto(install.portalUrl + path)
+      await look(page, path.slice(1).replaceAll('/', '-'))
+    }
+  })
+
+  async function newPage(person: string): Promise<Page> {
+    const context = await browser.newContext({
+      locale: 'en-GB',
+      timezoneId: 'America/New_York',
+      viewport: SIZES.wide,
+    })
+    contexts.set(person, context)
+    return context.newPage()
+  }
+
+  function pageOf(person: string): Page {
+    const page = contexts.get(person)?.pages()[0]
+    assert.ok(page, person)
+    return page
+  }
+
+  async function signIn(username: string): Promise<Page> {
+    const account = install.accounts.people.find((person) => person.username === username)
+    assert.ok(account)
+    const page = await newPage(username)
+    await page.goto(`${install.portalUrl}/sign-in`)
+    await page.getByLabel('Username').fill(username)
+    await page.getByLabel('Password').fill(account.password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.waitForURL((url) => url.pathname !== '/sign-in')
+    return page
+  }
+})
+
+/** What every page is held to, at both sizes and in both colour schemes. */
+async function look(page: Page, name: string): Promise<void> {
+  const complaints = collectComplaints(page)
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const where = `${name}, ${size}, ${colorScheme}`
+      assert.equal(await sidewaysScroll(page), 0, `sideways scroll: ${where}`)
+      assert.deepEqual(await accessibilityFaults(page), [], where)
+      if (SHOTS !== undefined) {
+        mkdirSync(SHOTS, { recursive: true })
+        await page.screenshot({
+          path: path.join(SHOTS, `${name}-${size}-${colorScheme}.png`),
+          fullPage: true,
+        })
+      }
+    }
+  }
+  await page.setViewportSize(SIZES.wide)
+  assert.deepEqual(complaints, [], name)
+}
+
+async function until(probe: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!(await probe())) {
+    assert.ok(Date.now() < deadline, 'it took too long')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { requestSession } from '../../broker/lifecycle.ts'
+import { addPartitions } from '../../db/partitions.ts'
+import { listMoves, listSessions } from '../../db/sessions.ts'
+import { rows } from '../../db/store.ts'
+import { makeWorld, type World } from '../support/world.ts'
+
+describe('sessions in the store', () => {
+  let world: World
+
+  before(async () => {
+    world = await makeWorld()
+    for (let count = 0; count < 5; count += 1) {
+      await requestSession(world.portal, world.scopes.mark, world.origins.mark, {
+        dataSource: 'shop',
+        roles: [count === 2 ? 'role3' : 'role1'],
+        justification: 'ticket 7',
+      })
+    }
+  })
+  after(() => world.close())
+
+  const list = (...[filter]: [Parameters<typeof listSessions>[2]?]) =>
+    listSessions(world.portal.db, world.scopes.mark, filter)
+
+  it('come newest first, a page at a time, none twice', async () => {
+    const all = (await list()).map(({ id }) => id)
+    const first = await list({ limit: 2 })
+    const before = first.at(-1)?.id
+    const second = await list({ limit: 10, ...(before === undefined ? {} : { before }) })
+
+    assert.deepEqual(
+      [...first, ...second].map(({ id }) => id),
+      all,
+    )
+    assert.deepEqual(
+      all,
+      [...all].sort((a, b) => Number(b) - Number(a)),
+    )
+  })
+
+  it('are filtered by state and by whether they ended', async () => {
+    assert.equal((await list({ state: ['CREATED'] })).length, 5)
+    assert.equal((await list({ state: ['GRANTED', 'DENIED'] })).length, 0)
+    assert.equal((await list({ ended: true })).length, 0)
+    assert.equal((await list({ ended: false })).length, 5)
+  })
+
+  it('stay hidden where their requester hid them, unless asked for', async () => {
+    await rows(world.owner.db, `update sessions set hidden_at = now() where id = 1`)
+
+    assert.equal((await list()).length, 4)
+    assert.equal((await list({ showHidden: true })).length, 5)
+  })
+
+  it('show approvers only those they may decide', async () => {
+    const seen = await listSessions(world.portal.db, world.scopes.john)
+
+    assert.ok(seen.length > 0)
+    assert.ok(seen.every(({ roles }) => roles[0]?.name === 'role1'))
+  })
+
+  it('can not be moved anywhere but along the table of moves', async () => {
+    const moving = rows(
+      world.broker.db,
+      `insert into session_moves (session_id, ordinal, from_state, to_state, at)
+       values (1, 2, 'CREATED', 'GRANTED', now())`,
+    )
+    await assert.rejects(moving, { constraint: 'moves_are_allowed' })
+    const [newest] = await list()
+    assert.ok(newest)
+    const moves = await listMoves(world.portal.db, world.scopes.mark, newest.id)
+    assert.deepEqual(
+      moves.map(({ from, to }) => `${from} ${to}`),
+      ['NONE CREATED'],
+    )
+  })
+
+  it('find the months of the trail ready', async () => {
+    await addPartitions(world.broker.db)
+    await addPartitions(world.broker.db)
+    const months = await rows(
+      world.owner.db,
+      `select inhrelid from pg_inherits where inhparent = 'records'::regclass`,
+    )
+
+    // this one, the next two, and the default
+    assert.equal(months.length, 4)
+  })
+})

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { appendStatements, type StatementRow } from '../../db/statement-log.ts'
+import { listStatements } from '../../db/statements.ts'
+import { getDefaultOrganization } from '../../db/people.ts'
+import { openStore } from '../../db/store.ts'
+import { GrantedWorld, OPERATOR } from '../support/granted.ts'
+import type { SessionId } from '../../lib/ids.ts'
+import type { PersonScope } from '../../db/scope.ts'
+import { listPeople } from '../../db/people.ts'
+import { listConnections } from '../../db/connections.ts'
+
+describe('the recording in the store', () => {
+  let world: GrantedWorld
+  let id: SessionId
+  const connection = randomUUID()
+
+  before(async () => {
+    world = await GrantedWorld.make()
+    id = (await world.grant()).id
+  })
+  after(() => world.close())
+
+  function row(number: number, more: Partial<StatementRow> = {}): StatementRow {
+    return {
+      sessionId: id,
+      organizationId: '01900000-0000-7000-8000-000000000002',
+      connectionId: connection,
+      number,
+      part: 1,
+      partOf: number,
+      kind: 'extended',
+      text: `select ${String(number)}`,
+      textBytes: 8,
+      textDigest: null,
+      values: [],
+      statementName: '',
+      portalName: null,
+      startedAt: new Date(1_780_000_000_000 + number).toISOString(),
+      milliseconds: 1.5,
+      tag: 'SELECT 1',
+      rows: 1,
+      bytes: 11,
+      copyDigest: null,
+      sqlstate: null,
+      message: null,
+      outcome: 'ok',
+      transaction: 'I',
+      rolledBack: false,
+      ...more,
+    }
+  }
+
+  it('comes back as it was written, NULL apart from the empty text, long values cut', async () => {
+    const long = { text: 'begin', bytes: 9_000_000_000, sha256: 'ab' }
+    const values = ['', null, 'ż\u0000"\\', long]
+    await appendStatements(world.store.db, [row(1, { values, text: `select '\u0000'` })])
+    const { statements, next } = await listStatements(world.store.db, OPERATOR, id)
+    assert.equal(next, undefined)
+    const [read] = statements
+    assert.deepEqual(read?.values, ['', null, 'ż\u2400"\\', long])
+    assert.equal(read.text, `select '\u2400'`)
+    assert.equal(read.startedAt.toMillis(), 1_780_000_000_001)
+    assert.equal(read.milliseconds, 1.5)
+    assert.equal(read.connection, connection)
+  })
+
+  it('holds a statement once, however often it is appended', async () => {
+    await appendStatements(world.store.db, [row(1, { text: 'another' }), row(2)])
+    await appendStatements(world.store.db, [row(2), row(3)])
+    const { statements } = await listStatements(world.store.db, OPERATOR, id)
+    assert.deepEqual(
+      statements.map(({ number }) => number),
+      [1, 2, 3],
+    )
+    assert.notEqual(statements[0]?.text, 'another')
+  })
+
+  it('is read in pages that leave nothing out', async () => {
+    await appendStatements(
+      world.store.db,
+      Array.from({ length: 25 }, (_, index) => row(index + 4)),
+    )
+    const seen: number[] = []
+    let after: string | undefined
+    do {
+      const page = await listStatements(world.store.db, OPERATOR, id, {
+        limit: 10,
+        ...(after === undefined ? {} : { after }),
+      })
+      seen.push(...page.statements.map(({ number }) => number))
+      after = page.next
+    } while (after !== undefined)
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 28 }, (_, index) => index + 1),
+    )
+  })
+
+  it('takes a cursor of nobody’s for the beginning', async () => {
+    const { statements } = await listStatements(world.store.db, OPERATOR, id, {
+      after: 'x',
+      limit: 1,
+    })
+    assert.equal(statements[0]?.number, 1)
+  })
+
+  it('is hidden from people who may not see the session, and shown to its requester', async () => {
+    const organization = await getDefaultOrganization(world.store.db)
+    const stranger = (await world.grant()).id
+    const people = await listPeople(world.store.db, OPERATOR)
+    const scopes = people.map((person): PersonScope => ({ kind: 'person', organization, person }))
+    const counts = await Promise.all(
+      scopes.map(async (scope) => {
+        const { statements } = await listStatements(world.store.db, scope, id)
+        const own = await listConnections(world.store.db, scope, stranger)
+        return [scope.person.username, statements.length > 0, own.length]
+      }),
+    )
+    assert.deepEqual(counts, [
+      ['mark', true, 0],
+      ['mark2', false, 0],
+    ])
+  })
+
+  it('can be added to by the proxy’s login, never changed or removed', async () => {
+    const proxy = openStore(world.proxyUrl, { poolSize: 1 })
+    await appendStatements(proxy.db, [row(40)])
+    for (const sql of ['update statements set text = null', 'delete from statements']) {
+      await assert.rejects(proxy.db.raw(sql), /permission denied/)
+    }
+    await proxy.close()
+  })
+})

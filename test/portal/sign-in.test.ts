@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { rows } from '../../db/store.ts'
+import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
+import { makeWorld, type World } from '../support/world.ts'
+
+describe('signing in', () => {
+  let world: World
+  let portal: TestPortal
+
+  before(async function () {
+    this.timeout(60_000)
+    world = await makeWorld()
+    portal = await openPortal(world)
+  })
+
+  after(async () => {
+    await portal.close()
+    await world.close()
+  })
+
+  it('lets in who knows the password, and records it', async () => {
+    const browser = portal.browser()
+    const answer = await browser.post('/sign-in', { username: 'mark', password: PASSWORD })
+    assert.equal(answer.status, 303)
+    assert.equal(answer.get('location'), '/')
+    assert.equal((await browser.get('/sessions')).status, 200)
+    const [record] = await lastRecords('auth.login')
+    assert.equal(record?.actor_name, 'mark')
+    assert.equal(record.outcome, 'ok')
+    const cookie = browser.cookie().split('=')[1] ?? ''
+    assert.ok(record.sign_in_id !== null && !cookie.includes(record.sign_in_id))
+  })
+
+  it('answers alike for a wrong password and a name nobody has, and records both', async () => {
+    const answers = []
+    for (const username of ['mark', 'nobody.here']) {
+      const browser = portal.browser()
+      const answer = await browser.post('/sign-in', { username, password: 'wrong horse battery' })
+      assert.equal(answer.status, 401)
+      const said = answer.text.replaceAll(username, 'NAME')
+      answers.push(said.replace(/name="_csrf" value="[^"]+"/g, ''))
+      const [record] = await lastRecords('auth.login_failed')
+      assert.equal(record?.actor_name, username)
+      assert.equal(record.outcome, 'refused')
+    }
+    assert.equal(answers[0], answers[1])
+  })
+
+  it('keeps the name that was typed, and shows it as text', async () => {
+    const answer = await portal
+      .browser()
+      .post('/sign-in', { username: '"><script>x</script>', password: 'whatever it was' })
+    assert.equal(answer.status, 401)
+    assert.ok(!answer.text.includes('<script>x'))
+    assert.match(answer.text, /&#34;&gt;&lt;script&gt;x/)
+  })
+
+  it('gives a new cookie at sign-in, so that a planted one is worth nothing', async () => {
+    const browser = portal.browser()
+    await browser.get('/sign-in')
+    const planted = browser.cookie()
+    await browser.post('/sign-in', { username: 'mark', password: PASSWORD })
+    assert.notEqual(browser.cookie(), planted)
+    const answer = await portal.browser().get('/sessions').set('cookie', planted)
+    assert.equal(answer.status, 303)
+    assert.equal(answer.get('location'), '/sign-in?next=%2Fsessions')
+  })
+
+  it('kills the sign-in in the store at sign-out, whoever kept the cookie', async () => {
+    const browser = await portal.signedIn('mark')
+    const kept = browser.cookie()
+    const answer = await browser.post('/sign-out', {}, '/sessions')
+    assert.equal(answer.status, 303)
+    assert.equal((await portal.browser().get('/sessions').set('cookie', kept)).status, 303)
+    const [record] = await lastRecords('auth.logout')
+    assert.equal(record?.actor_name, 'mark')
+  })
+
+  it('ends the sign-ins of a disabled person at their next request', async () => {
+    const browser = await portal.signedIn('john')
+    assert.equal((await browser.get('/sessions')).status, 200)
+    await rows(world.owner.db, `update people set disabled_at = now() where username = 'john'`)
+    try {
+      assert.equal((await browser.get('/sessions')).get('location'), '/sign-in?next=%2Fsessions')
+      const again = await portal
+        .browser()
+        .post('/sign-in', { username: 'john', password: PASSWORD })
+      assert.equal(again.status, 401)
+    } finally {
+      await rows(world.owner.db, `update people set disabled_at = null where username = 'john'`)
+    }
+  })
+
+  it('goes where it was asked to, within this site only', async () => {
+    const cases = [
+      ['/approvals?x=1', '/approvals?x=1'],
+      ['//evil.example', '/'],
+      ['/\\evil.example', '/'],
+      ['/\t/evil.example', '/'],
+      ['https://evil.example', '/'],
+      ['/..//evil.example', '/'],
+      ['javascript:alert(1)', '/'],
+    ] as const
+    for (const [next, expected] of cases) {
+      const browser = portal.browser()
+      const page = await browser.get(`/sign-in?next=${encodeURIComponent(next)}`)
+      assert.match(page.text, new RegExp(`name="next" value="${expected.replace('?', '\\?')}"`))
+      const answer = await browser.post('/sign-in', { username: 'mark', password: PASSWORD, next })
+      assert.equal(answer.get('location'), expected, next)
+    }
+  })
+
+  it('refuses a post without its token, or from another site', async () => {
+    const body = `username=mark&password=${encodeURIComponent(PASSWORD)}`
+    const without = await portal
+      .browser()
+      .raw('post', '/sign-in')
+      .set('sec-fetch-site', 'same-origin')
+      .send(body)
+    assert.equal(without.status, 403)
+
+    const browser = portal.browser()
+    const page = await browser.get('/sign-in')
+    const [, token] = /name="_csrf" value="([^"]+)"/.exec(page.text) ?? []
+    const posted = `${body}&_csrf=${token ?? ''}`
+    const foreign = [
+      { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'same-site', origin: 'https://sibling.example' },
+      { origin: 'null' },
+      { origin: 'https://evil.example' },
+      {},
+    ]
+    for (const headers of foreign) {
+      const answer = await browser.raw('post', '/sign-in').set(headers).send(posted)
+      assert.equal(answer.status, 403, JSON.stringify(headers))
+      assert.match(answer.text, /another site/)
+    }
+    const own = { origin: 'http://127.0.0.1:8080' }
+    assert.equal((await browser.raw('post', '/sign-in').set(own).send(posted)).status, 303)
+  })
+
+  it('keeps nothing of strangers who ask for pages that are not there', async () => {
+    const answer = await portal.browser().get('/wp-login.php')
+    assert.equal(answer.status, 404)
+    assert.equal(answer.get('set-cookie'), undefined)
+  })
+
+  it('slows down guessing at one name, while the same address may use another', async () => {
+    const other = await openPortal(world)
+    try {
+      const guess = () =>
+        other.browser().post('/sign-in', { username: 'audrey', password: 'a guess that is wrong' })
+      for (let count = 0; count < 8; count += 1) assert.equal((await guess()).status, 401)
+      const refused = await guess()
+      assert.equal(refused.status, 429)
+      assert.ok(Number(refused.get('retry-after')) > 0)
+      const right = { username: 'audrey', password: PASSWORD }
+      assert.equal((await other.browser().post('/sign-in', right)).status, 429)
+      const mark = { username: 'mark', password: PASSWORD }
+      assert.equal((await other.browser().post('/sign-in', mark)).status, 303)
+    } finally {
+      await other.close()
+    }
+  })
+
+  it('marks its cookie HttpOnly, and __Host- Secure on https alone', async () => {
+    const plain = (await portal.browser().get('/sign-in')).get('set-cookie')?.[0] ?? ''
+    assert.match(plain, /^daypass=.*; Path=\/;.* HttpOnly; SameSite=Lax$/)
+
+    const settings = {
+      DAYPASS_PUBLIC_URL: 'https://daypass.example',
+      DAYPASS_TRUST_PROXY: 'loopback',
+    }
+    const secure = await openPortal(world, settings)
+    try {
+      const answer = await secure.browser().get('/sign-in').set('x-forwarded-proto', 'https')
+      const cookie = answer.get('set-cookie')?.[0] ?? ''
+      assert.match(cookie, /^__Host-daypass=.*; Path=\/;.* HttpOnly; Secure; SameSite=Lax$/)
+      assert.ok(!/domain=/i.test(cookie))
+      assert.match(answer.get('strict-transport-security') ?? '', /max-age=\d+/)
+    } finally {
+      await secure.close()
+    }
+  })
+
+  async function lastRecords(action: string) {
+    return rows<{ actor_name: string; outcome: string; sign_in_id: string | null }>(
+      world.owner.db,
+      `select actor_name, outcome, sign_in_id from records where action = :action order by at desc, seq desc limit 3`,
+      { action },
+    )
+  }
+})

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import pg from 'pg'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Deadlines, type Watched } from '../../proxy/deadline.ts'
+import { getGate } from '../../broker/gate.ts'
+import { silentLog } from '../../lib/log.ts'
+import { clientOf, failureOf, GrantedWorld, inSeconds, type TestProxy } from '../support/granted.ts'
+import { OwnQuery } from '../support/raw-peer.ts'
+import { rows } from '../../db/store.ts'
+
+describe('the end of a session', () => {
+  let world: GrantedWorld
+  let proxy: TestProxy
+
+  before(async () => {
+    world = await GrantedWorld.make()
+    proxy = await world.startProxy()
+  })
+  after(() => world.close())
+
+  async function connected(endsInSeconds = 3600) {
+    const granted = await world.grant({ endsInSeconds })
+    const client = clientOf(proxy.port, granted)
+    await client.connect()
+    const errors = errorsOf(client)
+    const pid = (client as unknown as { processID: number }).processID
+    return { granted, client, errors, pid }
+  }
+
+  it('reaches an idle client as FATAL 57P01 with who ended it, within two seconds', async () => {
+    const { granted, errors, pid } = await connected()
+    await world.end(granted.id, 'CANCELED', 'mark')
+    await until(() => errors.length > 0, 2000)
+    assert.equal(errors[0]?.code, '57P01')
+    assert.equal(
+      errors[0].message,
+      `terminating connection: session ${granted.id} was canceled by mark`,
+    )
+    await world.waitUntilGone(pid, 2000)
+  })
+
+  it('reaches a client whose statement is running, and stops the backend', async () => {
+    const { granted, client, pid } = await connected()
+    const asleep = failureOf(client.query('select pg_sleep(30)'))
+    await world.waitUntilAsleep(pid)
+    const began = Date.now()
+    await world.end(granted.id, 'TERMINATED', 'admin')
+    const failure = await asleep
+    assert.ok(Date.now() - began < 2000)
+    assert.equal(failure.code, '57P01')
+    assert.match(failure.message, /was terminated by admin$/)
+    await world.waitUntilGone(pid, 2000)
+    const [statement] = await world.statements(granted.id, 1)
+    assert.equal(statement?.outcome, 'aborted')
+  })
+
+  it('stands between two messages, even of a result that never pauses', async () => {
+    const { granted, client } = await connected()
+    const sql = `select repeat('x', 3000), generate_series(1, 100000000)`
+    const endless = client.query(new OwnQuery((c) => c.query(sql), { keep: false }))
+    await sleep(300)
+    await world.end(granted.id, 'TERMINATED', 'admin')
+    const failure = await failureOf(endless.done)
+    assert.equal(failure.code, '57P01')
+    assert.ok(endless.rowCount > 0)
+  })
+
+  it('comes by the clock when nobody says so', async () => {
+    const { errors } = await connected(1.5)
+    await until(() => errors.length > 0, 3500)
+    assert.match(errors[0]?.message ?? '', /session [0-9]+ has expired/)
+  })
+
+  it('comes by this process’s own clock while the store is away', async () => {
+    const granted = await world.grant({ endsInSeconds: 1 })
+    const gate = await getGate(world.store.db, granted.id)
+    const nowhere = { ...world.store, url: 'postgres://127.0.0.1:1/none' }
+    const broken = Object.assign(nowhere, { db: world.unreachable() })
+    const deadlines = new Deadlines(broken, silentLog)
+    const said: string[] = []
+    deadlines.watch(gate, listener(said))
+    await until(() => said.length > 0, 3000)
+    await deadlines.close()
+    assert.deepEqual(said, [`cut: session ${granted.id} has expired`])
+  })
+
+  it('is announced ten minutes and one minute before, once each, when the client is idle', async () => {
+    const granted = await world.grant()
+    const gate = await getGate(world.store.db, granted.id)
+    const deadlines = new Deadlines(world.store, silentLog)
+    const [soon, sooner]: [string[], string[]] = [[], []]
+    const now = gate.now
+    deadlines.watch({ ...gate, end: now.plus({ minutes: 10, seconds: 1 }) }, listener(soon))
+    deadlines.watch({ ...gate, end: now.plus({ seconds: 61 }) }, listener(sooner))
+    await sleep(3200)
+    await deadlines.close()
+    assert.deepEqual(soon, [`warn: session ${granted.id} ends in 10 minutes`])
+    assert.deepEqual(sooner, [`warn: session ${granted.id} ends in a minute`])
+  })
+
+  it('is announced to node-postgres as a notice', async () => {
+    const { client } = await connected(61.5)
+    const notices: string[] = []
+    client.on('notice', ({ message }) => notices.push(message ?? ''))
+    await until(() => notices.length > 0, 4000)
+    await client.end()
+    assert.match(notices[0] ?? '', /^session [0-9]+ ends in a minute$/)
+  })
+
+  it('is told to everyone when the proxy shuts down', async () => {
+    const other = await world.startProxy()
+    const client = clientOf(other.port, await world.grant())
+    await client.connect()
+    const errors = errorsOf(client)
+    await other.stop()
+    await until(() => errors.length > 0, 1000)
+    assert.equal(errors[0]?.code, '57P01')
+    assert.match(errors[0].message, /the proxy is shutting down/)
+    const open = await rows(world.store.db, `select from connections where closed_at is null`)
+    assert.equal(open.length, 0)
+  })
+})
+
+/** The errors that a client reports by itself, as they come. */
+function errorsOf(client: pg.Client): pg.DatabaseError[] {
+  const errors: pg.DatabaseError[] = []
+  client.on('error', (error) => {
+    if (error instanceof pg.DatabaseError) errors.push(error)
+  })
+  return errors
+}
+
+function listener(said: string[]): Watched {
+  return {
+    cut: (sentence) => said.push(`cut: ${sentence}`),
+    warn: (sentence) => said.push(`warn: ${sentence}`) > 0,
+  }
+}
+
+async function until(isSo: () => boolean, most: number): Promise<void> {
+  const deadline = inSeconds(most / 1000).toMillis()
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error('it did not happen in time')
+    await sleep(10)
+  }
+}
