@@ -96,7 +96,7 @@ export function readConfig(environment: Environment = process.env): Config {
   const config: Config = {
     storeUrl,
     storeOwnerUrl: reader.postgresUrl('DAYPASS_STORE_OWNER_URL'),
-    dataDir: path.resolve(reader.text('DAYPASS_DATA_DIR') ?? '.daypass'),
+    dataDir: reader.dataDir(),
     portal: { ...portal, tls: portalTls, mode: reader.flag('DAYPASS_PORTAL_MODE', true) },
     proxy: {
       ...proxy,
@@ -114,7 +114,7 @@ export function readConfig(environment: Environment = process.env): Config {
     logLevel: reader.oneOf('DAYPASS_LOG_LEVEL', LOG_LEVELS, 'warn'),
     warnings: unknownNames(environment),
   }
-  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
+  if (reader.faults.length > 0) throw new ConfigError([...reader.faults, ...config.warnings])
   return Object.freeze(config)
 }
 
@@ -122,9 +122,14 @@ export function readConfig(environment: Environment = process.env): Config {
 export function readPersonSettings(environment: Environment = process.env): {
   readonly url: string | undefined
   readonly token: string | undefined
+  readonly dataDir: string
 } {
   const reader = new Reader(environment)
-  const settings = { url: reader.text('DAYPASS_URL'), token: reader.text('DAYPASS_TOKEN') }
+  const settings = {
+    url: reader.text('DAYPASS_URL'),
+    token: reader.text('DAYPASS_TOKEN'),
+    dataDir: reader.dataDir(),
+  }
   if (reader.faults.length > 0) throw new ConfigError(reader.faults)
   return settings
 }
@@ -166,6 +171,10 @@ class Reader {
       this.faults.push(`${name}_FILE names ${file}, which can't be read`)
       return undefined
     }
+  }
+
+  dataDir(): string {
+    return path.resolve(this.text('DAYPASS_DATA_DIR') ?? '.daypass')
   }
 
   flag(name: string, otherwise: boolean): boolean {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openConnection } from '../db/connections.ts'
+import { openConnection, type NewConnection } from '../db/connections.ts'
 import type { Db, Store } from '../db/store.ts'
 import type { SessionId } from '../lib/ids.ts'
 import { describeWindow, findEndings } from './endings.ts'
@@ -38,6 +38,8 @@ const CANNOT_CONNECT_NOW = '57P03'
 /** GRANTED may be a moment ahead of the data source letting the user in (step g5). */
 const LOGIN_PATIENCE_MS = 2_000
 const LOGIN_POLL_MS = 50
+/** How long a client may wait for one of its session's places to become free. */
+const PLACE_PATIENCE_MS = 500
 /** Spellings of "no" that PostgreSQL takes for a boolean. */
 const NO = new Set(['', '0', 'false', 'off', 'no'])
 
@@ -56,22 +58,30 @@ export async function admit(
 
   const database = databaseFor(gate, request.database)
   const { connectionId, proxyId, clientIp, applicationName } = request
-  const opened = await store.change((tx) =>
-    openConnection(tx, {
-      id: connectionId,
-      sessionId: id,
-      proxyId,
-      database,
-      clientIp,
-      applicationName,
-    }),
-  )
+  const opened = await claim(store, {
+    id: connectionId,
+    sessionId: id,
+    proxyId,
+    database,
+    clientIp,
+    applicationName,
+  })
   if (opened) return { kind: 'admitted', gate, database }
   const most = String(gate.connectionLimit)
   return refuse(
     TOO_MANY_CONNECTIONS,
     `too many connections for session ${id}: at most ${most} may be open at once`,
   )
+}
+
+/** A client that has just left may knock again before its place is noted as free. */
+async function claim(store: Store, connection: NewConnection): Promise<boolean> {
+  const patience = Date.now() + PLACE_PATIENCE_MS
+  for (;;) {
+    if (await store.change((tx) => openConnection(tx, connection))) return true
+    if (Date.now() > patience) return false
+    await sleep(LOGIN_POLL_MS)
+  }
 }
 
 async function awaitLogin(db: Db, id: SessionId): Promise<Gate> {

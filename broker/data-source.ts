@@ -29,6 +29,8 @@ export interface Target {
   readonly dataSource: DataSource
   /** server_version_num: 160003 for 16.3. */
   readonly version: number
+  /** The one it is connected to. */
+  readonly database: string
 }
 
 /** From 16 on, memberships say whether they inherit and whether SET ROLE may use them. */
@@ -110,22 +112,29 @@ export async function getDataSource(store: Store, id: string): Promise<DataSourc
 }
 
 async function connect(client: pg.Client, dataSource: DataSource): Promise<Target> {
-  const version = await serverVersion(client, dataSource)
+  const { version, database } = await findServer(client, dataSource)
   if (version < OLDEST_VERSION) {
     throw new DataSourceError(
       'data_source_too_old',
       `${dataSource.name} runs PostgreSQL ${String(Math.floor(version / 10_000))}: 15 or newer is needed.`,
     )
   }
-  return { client, dataSource, version }
+  return { client, dataSource, version, database }
 }
 
-async function serverVersion(client: pg.Client, { name }: DataSource): Promise<number> {
-  let facts: { version: string; standby: boolean } | undefined
+interface ServerFacts {
+  readonly version: number
+  readonly standby: boolean
+  readonly database: string
+}
+
+async function findServer(client: pg.Client, { name }: DataSource): Promise<ServerFacts> {
+  let facts: ServerFacts | undefined
   try {
     await client.connect()
-    const found = await client.query<{ version: string; standby: boolean }>(
-      `select current_setting('server_version_num') as version, pg_is_in_recovery() as standby`,
+    const found = await client.query<ServerFacts>(
+      `select cast(current_setting('server_version_num') as integer) as version,
+              pg_is_in_recovery() as standby, current_database() as database`,
     )
     facts = found.rows[0]
   } catch (cause) {
@@ -136,13 +145,14 @@ async function serverVersion(client: pg.Client, { name }: DataSource): Promise<n
     )
   }
   // what a standby lacks may exist on its primary: nothing may be concluded from it
-  if (facts?.standby === true) {
+  if (facts === undefined) throw new Error('a select without a row')
+  if (facts.standby) {
     throw new DataSourceError(
       'data_source_read_only',
       `${name} answered as a standby: point its admin login at the primary.`,
     )
   }
-  return Number(facts?.version)
+  return facts
 }
 
 async function openAdminUrl({ store, key }: BrokerDeps, dataSourceId: string): Promise<string> {
@@ -151,19 +161,19 @@ async function openAdminUrl({ store, key }: BrokerDeps, dataSourceId: string): P
   return open(key, sealed, aboutAdminUrl(dataSourceId))
 }
 
-/** The mode kept with the data source decides about TLS, so the address must not. */
+/**
+ * Only where the server is counts of an address: the mode kept with the data source decides about
+ * TLS, and the deadlines here are not the address's to lift.
+ */
 function addressOf(url: string, database: string | undefined): string {
   const [address = '', query] = url.split('?')
-  const kept = new URLSearchParams(query)
-  for (const name of [...kept.keys()]) {
-    if (name.startsWith('ssl') || name === 'uselibpqcompat') kept.delete(name)
-  }
+  const host = new URLSearchParams(query).get('host')
   // an address names its database last, and wins over any set beside it
   const there =
     database === undefined
       ? address
       : address.replace(ADDRESS, (_, server: string) => `${server}/${encodeURIComponent(database)}`)
-  return kept.size === 0 ? there : `${there}?${kept.toString()}`
+  return host === null ? there : `${there}?host=${encodeURIComponent(host)}`
 }
 
 function tlsOf({ tlsMode, tlsCa }: DataSource): false | ConnectionOptions {

@@ -22,6 +22,8 @@ export interface Gate {
   readonly end: DateTime<true> | null
   /** By the store's clock, when this was read. */
   readonly now: DateTime<true>
+  /** The same moment by this process's own steady clock (performance.now). */
+  readonly readAt: number
   readonly username: string
   readonly requester: { readonly id: string; readonly username: string; readonly disabled: boolean }
   readonly snapshot: SessionSnapshot
@@ -121,12 +123,14 @@ interface Row {
 function parseRow(row: Row): Gate {
   const id = parseSessionId(row.id)
   if (id === undefined) throw new Error(`not a session id: ${row.id}`)
+  const readAt = performance.now()
   const { state, start, end, now, username, upstreamSealed, connectionLimit, loginAt } = row
   return {
     id,
     state,
     end,
     now,
+    readAt,
     username,
     upstreamSealed,
     connectionLimit,

@@ -57,7 +57,8 @@ export async function approve(
     }
     const voted = await getSession(tx, id)
     await recordVotes(tx, voted, { origin, at, roles, reason: comment })
-    return settle(tx, voted, { origin, at, by: scope.person.id, comment })
+    const ids = new Set(roles.map((role) => role.id))
+    return settle(tx, voted, { origin, at, by: scope.person.id, comment, voted: ids })
   })
 }
 

@@ -8,7 +8,7 @@ import { hasSessionUser } from '../db/session-intents.ts'
 import { putJob } from '../db/session-jobs.ts'
 import { findLastMove } from '../db/session-moves.ts'
 import { findSession } from '../db/sessions.ts'
-import { storeTime, type Db, type Transaction } from '../db/store.ts'
+import { storeTime, waitAtMost, type Db, type Transaction } from '../db/store.ts'
 import { notFound, Refused } from './errors.ts'
 import { isOver, usernameIn, type Session, type SessionRole, type SessionState } from './session.ts'
 import { ACTION_OF, stateAfter, type SessionMove } from './transitions.ts'
@@ -22,13 +22,22 @@ export interface Taken {
   readonly at: DateTime<true>
 }
 
+/** A part has many sessions to look after: one that somebody holds locked is tried again later. */
+const LOCK_PATIENCE_MS = 2_000
+
 /** Locks a session within somebody's scope. Errors: `not_found`. */
 export async function takeSession(tx: Transaction, scope: Scope, id: SessionId): Promise<Taken> {
+  if (scope.kind === 'part') await waitAtMost(tx, LOCK_PATIENCE_MS)
   const there = await lockSession(tx, id)
   const session = there ? await findSession(tx, scope, id) : undefined
   if (session === undefined) throw notFound(id)
   // a clock that was set back must not put this change before the last one
-  return { session, at: DateTime.max(await storeTime(tx), session.stateSince) }
+  return { session, at: DateTime.max(await storeTime(tx), lastChangeOf(session)) }
+}
+
+function lastChangeOf({ stateSince, roles }: Session): DateTime<true> {
+  const votes = roles.flatMap(({ approvals }) => approvals.map(({ at }) => at))
+  return DateTime.max(stateSince, ...votes)
 }
 
 /** The session as it stands in this transaction. */

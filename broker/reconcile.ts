@@ -5,11 +5,11 @@ import { storeTime } from '../db/store.ts'
 import { onDataSource, type BrokerDeps, type Target } from './data-source.ts'
 import { BROKER, makeMove, takeSession } from './moves.ts'
 import { systemOriginOf } from './origins.ts'
-import { removeRole } from './removal.ts'
+import { removeElsewhere, removeRole } from './removal.ts'
 import { isOver } from './session.ts'
 import {
   disableLogin,
-  endBackends,
+  endBackendsOf,
   listMarkedRoles,
   reassertVerifier,
   type FoundRole,
@@ -21,6 +21,7 @@ import {
  */
 export async function reconcileDataSource(deps: BrokerDeps, dataSourceId: string): Promise<void> {
   const { db } = deps.store
+  const strays: Stray[] = []
   await onDataSource(deps, dataSourceId, async (target) => {
     // asked before the data source: a user made in between must not look lost
     const expected = await listKnownUsers(db, dataSourceId, [])
@@ -30,53 +31,59 @@ export async function reconcileDataSource(deps: BrokerDeps, dataSourceId: string
 
     for (const role of found) {
       const user = known.find(({ sessionUuid }) => sessionUuid === role.comment)
-      await reconcileRole(deps, target, { role, user })
+      const stray = await reconcileRole(deps, target, { role, user })
+      if (stray !== undefined) strays.push(stray)
     }
     const names = new Set(found.map(({ name }) => name))
     const lost = expected.filter(({ mayLogIn, username }) => mayLogIn && !names.has(username))
     for (const user of lost) await endLostSession(deps, target, user)
   })
+  for (const stray of strays) await removeElsewhere(deps, dataSourceId, stray)
+}
+
+/** A role of ours that no session has, with the databases that still hold something of it. */
+interface Stray {
+  readonly role: FoundRole
+  readonly databases: readonly string[]
 }
 
 async function reconcileRole(
   deps: BrokerDeps,
   target: Target,
   { role, user }: { role: FoundRole; user: KnownUser | undefined },
-): Promise<void> {
+): Promise<Stray | undefined> {
   if (user === undefined) {
     // perhaps another store's; never ours to touch
     deps.log.warn(
       { dataSource: target.dataSource.name, role: role.name },
       'a marked role belongs to no session of this store; it is left alone',
     )
-    return
+    return undefined
   }
-  if (user.username !== role.name) {
-    await removeStray(deps, target, role)
-    return
-  }
+  if (user.username !== role.name) return removeStray(deps, target, role)
   if (isOver(user.state)) {
     await putJob(deps.store.db, {
       sessionId: user.sessionId,
       kind: 'removal',
       dueAt: await storeTime(deps.store.db),
     })
-    return
+    return undefined
   }
   if (user.state === 'GRANTED') {
     await reassertVerifier(target, { name: role.name, verifier: user.upstreamVerifier })
   }
+  return undefined
 }
 
 /** Marked and with one of our UUIDs, but not the name that session's user has: made by nobody we know. */
-async function removeStray(deps: BrokerDeps, target: Target, role: FoundRole): Promise<void> {
+async function removeStray(deps: BrokerDeps, target: Target, role: FoundRole): Promise<Stray> {
   deps.log.error(
     { dataSource: target.dataSource.name, role: role.name },
     'a second role claims to be a session user; it is removed',
   )
   await disableLogin(target, role)
-  await endBackends(target, role.oid)
-  await removeRole(deps, target, role)
+  await endBackendsOf(target, role.oid)
+  return { role, databases: await removeRole(target, role) }
 }
 
 /** Its user is gone without our doing, so nobody can use it: better ended than a lie. */

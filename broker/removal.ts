@@ -13,7 +13,7 @@ import {
   listDatabasesWithLeftovers,
   rollbackPrepared,
 } from './session-leftovers.ts'
-import { disableLogin, endBackends, findRole, isOurs, type FoundRole } from './session-users.ts'
+import { endBackendsOf, ensureSharedRoles, shutOutUser, type FoundRole } from './session-users.ts'
 
 /** What is left to do once nobody can use a session user any more. */
 export interface CutOff {
@@ -21,16 +21,18 @@ export interface CutOff {
   readonly intent: SessionIntent
   /** Undefined where the data source has no such user of ours. */
   readonly role: FoundRole | undefined
+  /** Whose backends must end: connections outlive the role they came in with. */
+  readonly oids: readonly number[]
 }
 
 /** A removal that has failed for this long is told to people. */
 const BLOCKED_AFTER_SECONDS = 10
 
 /**
- * Takes a session user's access away: the part that must be quick, so it is done for all sessions
- * that ended before anything else is done for one. Undefined where there is nothing to remove.
+ * Takes a session user's login away: the part that must be quick, so it is done for all sessions
+ * that ended before anything is waited for. Undefined where there is nothing to remove.
  */
-export async function cutOff(
+export async function shutOut(
   { store }: BrokerDeps,
   target: Target,
   job: ClaimedJob,
@@ -41,29 +43,40 @@ export async function cutOff(
     await finishJob(store.db, job)
     return undefined
   }
-  const found = await findRole(target, intent.username)
-  const role = found !== undefined && isOurs(found, intent.sessionUuid) ? found : undefined
-  if (role !== undefined) {
-    await disableLogin(target, role)
-    await endBackends(target, role.oid)
-  }
-  // connections outlive the role they came in with
-  if (intent.roleOid !== null && intent.roleOid !== role?.oid) {
-    await endBackends(target, intent.roleOid)
-  }
-  return { job, intent, role }
+  const role = await shutOutUser(target, intent)
+  const oids = [role?.oid, intent.roleOid].filter((oid) => typeof oid === 'number')
+  return { job, intent, role, oids: [...new Set(oids)] }
 }
 
-/** Makes one session user vanish with all it has; its databases are visited one at a time. */
-export async function removeRole(deps: BrokerDeps, target: Target, role: FoundRole): Promise<void> {
+/**
+ * Makes one session user vanish with all it has in this database. Returns the other databases that
+ * hold something of it; while there are any it stays, for removeElsewhere.
+ */
+export async function removeRole(target: Target, role: FoundRole): Promise<readonly string[]> {
   await joinSessionUser(target, role)
-  for (const database of await listDatabasesWithLeftovers(target, role)) {
-    await onDataSource(deps, target.dataSource.id, (there) => emptyDatabase(there, role), {
-      database,
-    })
+  const databases = await listDatabasesWithLeftovers(target, role)
+  if (databases.includes(target.database)) await emptyDatabase(target, role)
+  const elsewhere = databases.filter((name) => name !== target.database)
+  if (elsewhere.length === 0) await dropRole(target, role)
+  return elsewhere
+}
+
+/**
+ * The rest of removeRole. Called once the caller's own connection is closed: with one for removals
+ * and one for the rest, a data source has two of ours at most.
+ */
+export async function removeElsewhere(
+  deps: BrokerDeps,
+  dataSourceId: string,
+  { role, databases }: { readonly role: FoundRole; readonly databases: readonly string[] },
+): Promise<void> {
+  for (const database of databases) {
+    const visit = async (there: Target): Promise<void> => {
+      await emptyDatabase(there, role)
+      if (database === databases.at(-1)) await dropRole(there, role)
+    }
+    await onDataSource(deps, dataSourceId, visit, { database })
   }
-  await dropSessionUser(target, role)
-  await endBackends(target, role.oid)
 }
 
 /** The fact: `removed_at` and its record, once the user is proven gone. */
@@ -103,7 +116,13 @@ export async function deferRemoval(
   })
 }
 
+async function dropRole(target: Target, role: FoundRole): Promise<void> {
+  await dropSessionUser(target, role)
+  await endBackendsOf(target, role.oid)
+}
+
 async function emptyDatabase(there: Target, role: FoundRole): Promise<void> {
+  await ensureSharedRoles(there)
   await rollbackPrepared(there, role)
   await clearDatabase(there, role)
 }

@@ -21,7 +21,7 @@ const EVERY_HOUR = '0 0 * * * *'
 export function startScheduler(deps: SweepDeps): Scheduler {
   const tick = coalesce(() => guarded(deps, 'sweep', sweep))
   const compare = coalesce(() => guarded(deps, 'reconcile', reconcileAll))
-  const upkeep = coalesce(() => guarded(deps, 'upkeep', ({ store }) => addPartitions(store.db)))
+  const upkeep = coalesce(() => guarded(deps, 'upkeep', ({ store }) => addPartitions(store)))
   const quiet = quietLogger(deps)
   const tasks = [
     schedule(EVERY_SECOND, tick.run, { name: 'sweep', noOverlap: true, ...quiet }),

@@ -104,32 +104,73 @@ export async function reassertVerifier(
   await run(target, `alter role ${identifier(name)} password ${literal(verifier)}`)
 }
 
-/** Keeps a session user from logging in again, at once and for good. */
-export async function disableLogin(target: Target, role: FoundRole): Promise<void> {
-  await exclusively(target, role.comment ?? '', () =>
-    run(target, `alter role ${identifier(role.name)} nologin connection limit 0 valid until 'now'`),
-  )
+/** What a session user is known by, also after somebody took its name, marker or comment away. */
+export interface UserSigns {
+  readonly username: string
+  readonly sessionUuid: string
+  /** Null until it is known to have been made. */
+  readonly roleOid: number | null
 }
 
 /**
- * Ends every backend of a user, by OID because a dropped role has no name, until none is seen
- * twice in a row. Errors: `removal_unfinished`.
+ * Keeps a session user from logging in again, at once and for good; undefined where the data source
+ * has none of ours. Waits for a making of it that is under way, which must not be overlooked.
  */
-export async function endBackends({ client }: Target, oid: number): Promise<void> {
+export function shutOutUser(target: Target, signs: UserSigns): Promise<FoundRole | undefined> {
+  return exclusively(target, signs.sessionUuid, async () => {
+    const found = await listRoles(target, 'r.rolname = $1 or r.oid = $2', [
+      signs.username,
+      signs.roleOid,
+    ])
+    const role =
+      found.find((each) => isRecorded(each, signs)) ??
+      found.find((each) => isOurs(each, signs.sessionUuid))
+    if (role !== undefined) await disableLogin(target, role)
+    return role
+  })
+}
+
+/** Takes a role's login away. */
+export function disableLogin(target: Target, { name }: FoundRole): Promise<void> {
+  return run(target, `alter role ${identifier(name)} nologin connection limit 0 valid until 'now'`)
+}
+
+/**
+ * Ends every backend of these users, by OID because a dropped role has no name, until none is seen
+ * twice in a row. Returns the OIDs whose backends do not end.
+ */
+export async function endBackends(
+  { client }: Target,
+  oids: readonly number[],
+): Promise<ReadonlySet<number>> {
   const deadline = performance.now() + BACKENDS_DEADLINE_MS
-  for (let clear = 0; clear < 2;) {
-    const { rows } = await client.query<{ count: number }>(
-      `select count(pg_terminate_backend(pid))::integer as count
+  let left: ReadonlySet<number> = new Set()
+  for (let clear = 0; clear < 2 && oids.length > 0;) {
+    const { rows } = await client.query<{ oid: number }>(
+      `select usesysid as oid
          from pg_stat_activity
-        where usesysid = $1`,
-      [oid],
+        where usesysid = any ($1)
+        group by usesysid
+       having count(pg_terminate_backend(pid)) > 0`,
+      [oids],
     )
-    clear = rows[0]?.count === 0 ? clear + 1 : 0
-    if (performance.now() > deadline) {
-      throw new DataSourceError('removal_unfinished', 'Its connections do not end; trying on.')
-    }
+    left = new Set(rows.map(({ oid }) => oid))
+    clear = left.size === 0 ? clear + 1 : 0
+    if (performance.now() > deadline) return left
     if (clear < 2) await sleep(BACKENDS_PAUSE_MS)
   }
+  return left
+}
+
+/** The same of one user. Errors: `removal_unfinished`. */
+export async function endBackendsOf(target: Target, oid: number): Promise<void> {
+  const left = await endBackends(target, [oid])
+  if (left.size > 0) throw backendsRemain()
+}
+
+/** What is thrown, and tried again, while somebody is still connected. */
+export function backendsRemain(): DataSourceError {
+  return new DataSourceError('removal_unfinished', 'Its connections do not end; trying on.')
 }
 
 /** Every role that carries the marker. */
@@ -145,6 +186,12 @@ export async function findRole(target: Target, name: string): Promise<FoundRole 
 /** True for a role that we made for this session: marked, and with its UUID as comment. */
 export function isOurs(role: FoundRole, sessionUuid: string): boolean {
   return role.marked && role.comment === sessionUuid
+}
+
+/** An OID can come round again in time, so it alone is no proof. */
+function isRecorded(role: FoundRole, { username, sessionUuid, roleOid }: UserSigns): boolean {
+  const known = role.name === username || role.comment === sessionUuid || role.marked
+  return role.oid === roleOid && known
 }
 
 /** Runs one statement that takes no bound values. */

@@ -16,7 +16,7 @@ export interface SweepDeps extends BrokerDeps {
   readonly lanes: Lanes
 }
 
-/** One tick decides at most this many of a kind; the next follows at once while there are more. */
+/** One tick decides at most this many of a kind; the next goes on. */
 const DECISIONS_AT_ONCE = 500
 /** Transactions on the store at the same time. */
 const HANDS = 4
@@ -33,8 +33,8 @@ const EXPIRED_BECAUSE: Partial<Record<SessionState, string>> = {
  */
 export async function sweep(deps: SweepDeps): Promise<void> {
   const { db } = deps.store
-  await eachOf(await listOrphaned(db, DECISIONS_AT_ONCE), (id) => endOrphaned(deps, id))
-  await eachOf(await listExpiring(db, DECISIONS_AT_ONCE), (id) => expire(deps, id))
+  await eachOf(deps, await listOrphaned(db, DECISIONS_AT_ONCE), (id) => endOrphaned(deps, id))
+  await eachOf(deps, await listExpiring(db, DECISIONS_AT_ONCE), (id) => expire(deps, id))
   await putMissingJobs(db)
   for (const id of await listDataSourcesWithWork(db, 'removal')) {
     inLane(deps, { lane: `removal ${id}`, name: 'removal', work: () => removeDue(deps, id) })
@@ -93,13 +93,21 @@ function inLane({ lanes, log }: SweepDeps, { lane, name, work }: Errand): void {
   })
 }
 
+/** One session that can't be decided now must not hold up the others; it is found again. */
 async function eachOf(
+  { log }: SweepDeps,
   ids: readonly SessionId[],
   decide: (id: SessionId) => Promise<void>,
 ): Promise<void> {
   const queue = [...ids]
   const hand = async (): Promise<void> => {
-    for (let id = queue.shift(); id !== undefined; id = queue.shift()) await decide(id)
+    for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
+      try {
+        await decide(id)
+      } catch (error) {
+        log.error({ session: id, error: sentenceOf(error) }, 'a session could not be ended')
+      }
+    }
   }
   await Promise.all(Array.from({ length: HANDS }, hand))
 }

@@ -1,16 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { sentenceOf } from '../lib/errors.ts'
-import { claimJobs, deferJob, type ClaimedJob, type JobKind } from '../db/session-jobs.ts'
+import {
+  claimJobs,
+  deferJob,
+  keepClaim,
+  type ClaimedJob,
+  type JobKind,
+} from '../db/session-jobs.ts'
 import { isAlive, onDataSource, type BrokerDeps, type Target } from './data-source.ts'
 import { grantSession } from './grant.ts'
-import { cutOff, deferRemoval, recordRemoved, removeRole, type CutOff } from './removal.ts'
-import { ensureSharedRoles } from './session-users.ts'
+import {
+  deferRemoval,
+  recordRemoved,
+  removeElsewhere,
+  removeRole,
+  shutOut,
+  type CutOff,
+} from './removal.ts'
+import { backendsRemain, endBackends, ensureSharedRoles, type FoundRole } from './session-users.ts'
 
-/** Few enough to be done before the claim on them runs out, even with slow answers. */
+/** Few, so that several brokers share what is due; removals many, so that all are shut out first. */
 const GRANTS_AT_ONCE = 20
-const REMOVALS_AT_ONCE = 100
-const CLAIM_SECONDS = 60
+const REMOVALS_AT_ONCE = 500
+/** A broker that died has its removals taken over after this long, and a role must be gone in ten. */
+const CLAIM_SECONDS = 5
+const CLAIM_KEPT_EVERY_MS = 1_000
 const FIRST_PAUSE_SECONDS = 0.5
 /** What can be reached again is dealt with this soon after. */
 const LONGEST_PAUSE_SECONDS = 5
@@ -30,24 +45,62 @@ export function grantDue(deps: BrokerDeps, dataSourceId: string): Promise<void> 
 }
 
 /** Removes what has ended on one data source: first everybody's access, then everybody's traces. */
-export function removeDue(deps: BrokerDeps, dataSourceId: string): Promise<void> {
-  return workOff(
+export async function removeDue(deps: BrokerDeps, dataSourceId: string): Promise<void> {
+  await workOff(
     deps,
     { kind: 'removal', dataSourceId, limit: REMOVALS_AT_ONCE },
-    async (target, jobs) => {
-      const cut: CutOff[] = []
-      for (const job of jobs) {
-        const done = await attempt({ deps, target, job }, () => cutOff(deps, target, job))
-        if (done !== undefined) cut.push(done)
-      }
-      for (const each of cut) {
-        await attempt({ deps, target, job: each.job }, async () => {
-          if (each.role !== undefined) await removeRole(deps, target, each.role)
-          await recordRemoved(deps, each)
-        })
-      }
-    },
+    (target, jobs) => removeHere(deps, target, jobs),
+    (further) => finishElsewhere(deps, dataSourceId, further),
   )
+}
+
+/** What has traces in other databases too. */
+interface Further {
+  readonly cut: CutOff
+  readonly role: FoundRole
+  readonly databases: readonly string[]
+}
+
+async function removeHere(
+  deps: BrokerDeps,
+  target: Target,
+  jobs: readonly ClaimedJob[],
+): Promise<Further[]> {
+  const cuts: CutOff[] = []
+  for (const job of jobs) {
+    const cut = await attempt({ deps, target, job }, () => shutOut(deps, target, job))
+    if (cut !== undefined) cuts.push(cut)
+  }
+  const connected = await endBackends(
+    target,
+    cuts.flatMap(({ oids }) => oids),
+  )
+  const further: Further[] = []
+  for (const cut of cuts) {
+    const { job, role, oids } = cut
+    await attempt({ deps, target, job }, async () => {
+      if (oids.some((oid) => connected.has(oid))) throw backendsRemain()
+      const databases = role === undefined ? [] : await removeRole(target, role)
+      if (role !== undefined && databases.length > 0) further.push({ cut, role, databases })
+      else await recordRemoved(deps, cut)
+    })
+  }
+  return further
+}
+
+async function finishElsewhere(
+  deps: BrokerDeps,
+  dataSourceId: string,
+  further: readonly Further[],
+): Promise<void> {
+  for (const each of further) {
+    try {
+      await removeElsewhere(deps, dataSourceId, each)
+      await recordRemoved(deps, each.cut)
+    } catch (error) {
+      await putOff(deps, each.cut.job, error)
+    }
+  }
 }
 
 interface Share {
@@ -56,22 +109,35 @@ interface Share {
   readonly limit: number
 }
 
-async function workOff(
+/** Works until nothing is due; `after` follows once the connection is closed. */
+async function workOff<T>(
   deps: BrokerDeps,
   share: Share,
-  work: (target: Target, jobs: readonly ClaimedJob[]) => Promise<void>,
+  work: (target: Target, jobs: readonly ClaimedJob[]) => Promise<T>,
+  after: (result: T) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   for (;;) {
     const claim = randomUUID()
     const jobs = await claimJobs(deps.store.db, { ...share, claim, seconds: CLAIM_SECONDS })
     if (jobs.length === 0) return
+    const keeping = setInterval(() => void holdOn(deps, claim), CLAIM_KEPT_EVERY_MS)
     try {
-      await onDataSource(deps, share.dataSourceId, (target) => work(target, jobs))
+      await after(await onDataSource(deps, share.dataSourceId, (target) => work(target, jobs)))
     } catch (error) {
       // the data source can't be reached or broke off; jobs done before that are no longer ours
       deps.log.warn({ ...share, error: sentenceOf(error) }, 'a data source could not be worked on')
       for (const job of jobs) await putOff(deps, job, error)
+    } finally {
+      clearInterval(keeping)
     }
+  }
+}
+
+async function holdOn({ store, log }: BrokerDeps, claim: string): Promise<void> {
+  try {
+    await keepClaim(store.db, claim, CLAIM_SECONDS)
+  } catch (error) {
+    log.warn({ error: sentenceOf(error) }, 'a claim could not be kept; another broker may take it')
   }
 }
 

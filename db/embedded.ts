@@ -16,7 +16,7 @@ import { freePort } from './embedded/port.ts'
 import { Postmaster } from './embedded/postmaster.ts'
 
 export { chooseHome, type Home } from './embedded/home.ts'
-export { freePort } from './embedded/port.ts'
+export { freePort, isFree } from './embedded/port.ts'
 
 /** What an embedded cluster is made and started with. */
 export interface EmbeddedPostgresOptions {

@@ -56,8 +56,8 @@ export async function createGroup(
   )
   await rows(
     tx,
-    `insert into group_members (group_id, person_id)
-     select :id, p.id
+    `insert into group_members (group_id, person_id, organization_id)
+     select :id, p.id, p.organization_id
        from people p
       where p.id = any(cast(:memberIds as uuid[]))
         and p.organization_id = :organization`,

@@ -17,8 +17,8 @@ export async function migrate(ownerUrl: string): Promise<readonly string[]> {
     await refuseNewerStore(db)
     // knex's own lock row survives a killed migration; an advisory lock goes with its connection
     return await db.transaction(async (tx) => {
-      await tx.raw(`select pg_advisory_xact_lock(hashtext('daypass migrate'))`)
       await tx.raw(`set local statement_timeout = ${String(MIGRATION_DEADLINE_MS)}`)
+      await tx.raw(`select pg_advisory_xact_lock(hashtext('daypass migrate'))`)
       const [, taken] = (await tx.migrate.latest({
         migrationSource,
         tableName: MIGRATIONS_TABLE,

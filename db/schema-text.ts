@@ -69,6 +69,17 @@ with ours as (
                   where t.attrelid = o.oid) as columns
           group by grantee, privilege) as g on true
   union all
+  select 1, o.name || ' 4 ' || p.polname,
+         format('policy %s on %s for %s to %s%s%s', p.polname, o.name,
+                case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
+                              when 'd' then 'delete' else 'all' end,
+                (select string_agg(case grantee when 0 then 'public' else pg_get_userbyid(grantee) end, ', ' order by grantee)
+                   from unnest(p.polroles) as grantee),
+                ' using ' || pg_get_expr(p.polqual, p.polrelid),
+                ' with check ' || pg_get_expr(p.polwithcheck, p.polrelid))
+    from ours o
+    join pg_policy p on p.polrelid = o.oid
+  union all
   select 2, p.proname, pg_get_functiondef(p.oid)
     from pg_proc p
    where p.pronamespace = 'public'::regnamespace

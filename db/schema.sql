@@ -36,8 +36,6 @@ CREATE INDEX open_connections_by_proxy ON public.connections USING btree (proxy_
 
 grant select on connections to daypass_auditor
 
-grant select on connections to daypass_broker
-
 grant select on connections to daypass_portal
 
 grant insert, select, update on connections to daypass_proxy
@@ -70,7 +68,7 @@ table data_sources (
 
 grant select (created_at, databases, default_database, disabled_at, host, id, name, organization_id, port, tls_mode) on data_sources to daypass_auditor
 
-grant select, update on data_sources to daypass_broker
+grant select on data_sources to daypass_broker
 
 grant insert, update on data_sources to daypass_portal
 
@@ -81,7 +79,9 @@ grant select (databases, default_database, disabled_at, host, id, name, organiza
 table group_members (
   group_id uuid not null,
   person_id uuid not null,
+  organization_id uuid not null,
   constraint group_members_group_id_fkey FOREIGN KEY (group_id) REFERENCES groups(id) ON DELETE CASCADE,
+  constraint group_members_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint group_members_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
   constraint group_members_pkey PRIMARY KEY (group_id, person_id)
 )
@@ -172,7 +172,7 @@ table people (
 
 CREATE UNIQUE INDEX usernames_are_unique ON public.people USING btree (lower(username))
 
-grant select on people to daypass_broker
+grant select (audit_user, created_at, disabled_at, display_name, id, kind, management_privilege, organization_id, portal_user, username) on people to daypass_broker
 
 grant insert, select, update on people to daypass_portal
 
@@ -188,7 +188,7 @@ table record_payloads (
 
 grant select on record_payloads to daypass_auditor
 
-grant insert, select on record_payloads to daypass_broker
+grant insert on record_payloads to daypass_broker
 
 grant insert, select on record_payloads to daypass_portal
 
@@ -324,6 +324,16 @@ grant select on sealing_keys to daypass_portal
 
 grant insert, select, update on sealing_keys to daypass_proxy
 
+policy everyone_seals on sealing_keys for select to public using true
+
+policy the_broker_announces_its_own on sealing_keys for insert to daypass_broker with check (part = 'broker'::text)
+
+policy the_broker_renews_its_own on sealing_keys for update to daypass_broker using (part = 'broker'::text) with check (part = 'broker'::text)
+
+policy the_proxy_announces_its_own on sealing_keys for insert to daypass_proxy with check (part = 'proxy'::text)
+
+policy the_proxy_renews_its_own on sealing_keys for update to daypass_proxy using (part = 'proxy'::text) with check (part = 'proxy'::text)
+
 table session_approvals (
   session_id bigint not null,
   role_id uuid not null,
@@ -360,8 +370,6 @@ table session_credentials (
 
 CREATE UNIQUE INDEX a_session_has_one_live_credential ON public.session_credentials USING btree (session_id) WHERE (ended_at IS NULL)
 
-grant select, update on session_credentials to daypass_broker
-
 grant insert, select, update on session_credentials to daypass_portal
 
 grant select on session_credentials to daypass_proxy
@@ -375,7 +383,9 @@ table session_jobs (
   blocked_at timestamp(3) with time zone,
   claimed_by text,
   claimed_until timestamp(3) with time zone,
+  organization_id uuid not null,
   constraint job_kinds_are_known CHECK ((kind = ANY (ARRAY['grant'::text, 'removal'::text]))),
+  constraint session_jobs_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint session_jobs_pkey PRIMARY KEY (session_id, kind),
   constraint session_jobs_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id)
 )
@@ -384,7 +394,9 @@ CREATE INDEX session_jobs_due ON public.session_jobs USING btree (due_at)
 
 grant delete, insert, select, update on session_jobs to daypass_broker
 
-grant insert, select, update on session_jobs to daypass_portal
+grant insert, select on session_jobs to daypass_portal
+
+grant update (due_at) on session_jobs to daypass_portal
 
 table session_moves (
   session_id bigint not null,
@@ -392,8 +404,10 @@ table session_moves (
   from_state text not null,
   to_state text not null,
   at timestamp(3) with time zone not null,
+  organization_id uuid not null,
   constraint a_life_starts_with_created CHECK (((ordinal = 1) = (from_state = 'NONE'::text))),
   constraint moves_are_allowed FOREIGN KEY (from_state, to_state) REFERENCES allowed_moves(from_state, to_state),
+  constraint session_moves_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint session_moves_pkey PRIMARY KEY (session_id, ordinal),
   constraint session_moves_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id)
 )
@@ -434,7 +448,9 @@ grant select on session_roles to daypass_auditor
 
 grant select, update on session_roles to daypass_broker
 
-grant insert, select, update on session_roles to daypass_portal
+grant insert, select on session_roles to daypass_portal
+
+grant update (decided_at, decided_by, state) on session_roles to daypass_portal
 
 grant select on session_roles to daypass_proxy
 
@@ -456,6 +472,8 @@ table session_users (
   constraint session_users_pkey PRIMARY KEY (session_id),
   constraint session_users_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id)
 )
+
+CREATE INDEX session_users_not_removed ON public.session_users USING btree (session_id) WHERE (removed_at IS NULL)
 
 grant insert, select, update on session_users to daypass_broker
 
@@ -511,7 +529,9 @@ grant select on sessions to daypass_auditor
 
 grant select, update on sessions to daypass_broker
 
-grant insert, select, update on sessions to daypass_portal
+grant insert, select on sessions to daypass_portal
+
+grant update (dies_at, end_at, end_reason, ended_at, hidden_at, move_count, start_at, state, state_since) on sessions to daypass_portal
 
 grant select on sessions to daypass_proxy
 
@@ -524,7 +544,7 @@ table settings (
 
 grant select on settings to daypass_auditor
 
-grant insert, select, update on settings to daypass_broker
+grant select on settings to daypass_broker
 
 grant insert, select, update on settings to daypass_portal
 
@@ -574,8 +594,6 @@ CREATE INDEX statements_by_session ON ONLY public.statements USING btree (sessio
 
 grant select on statements to daypass_auditor
 
-grant select on statements to daypass_broker
-
 grant select on statements to daypass_portal
 
 grant insert, select on statements to daypass_proxy
@@ -624,8 +642,6 @@ table tokens (
   constraint tokens_pkey PRIMARY KEY (id)
 )
 
-grant select on tokens to daypass_broker
-
 grant insert, select, update on tokens to daypass_portal
 
 CREATE OR REPLACE FUNCTION public.add_partitions(month date)
@@ -633,11 +649,16 @@ CREATE OR REPLACE FUNCTION public.add_partitions(month date)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   parent text;
   child text;
+  column_names text;
+  time_column text;
   first_day date := date_trunc('month', month)::date;
+  lower_bound text := first_day::text || ' 00:00:00Z';
+  upper_bound text := (first_day + interval '1 month')::date::text || ' 00:00:00Z';
   made integer := 0;
   moment timestamptz(3);
   home record;
@@ -651,9 +672,21 @@ begin
   select id, name, account_id into home from public.organizations order by created_at, id limit 1;
   foreach parent in array array['records', 'record_payloads', 'statements'] loop
     child := parent || '_' || to_char(first_day, 'YYYY_MM');
+    time_column := case parent when 'statements' then 'started_at' else 'at' end;
     continue when to_regclass('public.' || quote_ident(child)) is not null;
-    execute format('create table public.%I partition of public.%I for values from (%L) to (%L)',
-      child, parent, first_day::text || ' 00:00:00Z', (first_day + interval '1 month')::date::text || ' 00:00:00Z');
+    select string_agg(quote_ident(attname), ', ' order by attnum) into column_names
+      from pg_attribute
+     where attrelid = ('public.' || quote_ident(parent))::regclass
+       and attnum > 0
+       and not attisdropped;
+    execute format('create table public.%I (like public.%I including defaults including constraints)', child, parent);
+    execute format('lock table public.%I in access exclusive mode', parent || '_default');
+    execute format('with moved as (delete from public.%I where %I >= %L and %I < %L returning %s) '
+      || 'insert into public.%I (%s) select %s from moved',
+      parent || '_default', time_column, lower_bound, time_column, upper_bound, column_names,
+      child, column_names, column_names);
+    execute format('alter table public.%I attach partition public.%I for values from (%L) to (%L)',
+      parent, child, lower_bound, upper_bound);
     made := made + 1;
     moment := date_trunc('milliseconds', clock_timestamp());
     event := public.event_id_now();

@@ -46,10 +46,10 @@ export async function insertSession(
                              start_at, end_at, minutes, request_hash, created_at, dies_at)
        values (:uuid, :organizationId, :dataSourceId, :requesterId, 'CREATED', :at, :justification,
                :start, :end, :minutes, :requestHash, :at, :diesAt)
-    returning id, move_count
+    returning id, organization_id, move_count
      ), recorded as (
-       insert into session_moves (session_id, ordinal, from_state, to_state, at)
-            select id, move_count, 'NONE', 'CREATED', :at from made
+       insert into session_moves (session_id, organization_id, ordinal, from_state, to_state, at)
+            select id, organization_id, move_count, 'NONE', 'CREATED', :at from made
      )
      select id from made`,
     {
@@ -80,6 +80,7 @@ export interface MoveFacts {
 
 /** Moves a session on, if it is still where the caller believes it; false means someone else got there first. */
 export async function moveSession(tx: Transaction, move: MoveFacts): Promise<boolean> {
+  if (move.username !== undefined) await nameUser(tx, { ...move, username: move.username })
   const moved = await findRow(
     tx,
     `with moved as (
@@ -88,16 +89,14 @@ export async function moveSession(tx: Transaction, move: MoveFacts): Promise<boo
                  start_at = coalesce(:start, start_at),
                  end_at = coalesce(:end, end_at),
                  dies_at = coalesce(:end, dies_at),
-                 username = coalesce(:username, username),
-                 granted_at = case when :to = 'GRANTED' then cast(:at as timestamptz) else granted_at end,
                  ended_at = case when :ending then cast(:at as timestamptz) end,
                  end_reason = :reason
            where id = :id
              and state = :from
-       returning id, move_count
+       returning id, organization_id, move_count
      ), recorded as (
-       insert into session_moves (session_id, ordinal, from_state, to_state, at)
-            select id, move_count, :from, :to, :at from moved
+       insert into session_moves (session_id, organization_id, ordinal, from_state, to_state, at)
+            select id, organization_id, move_count, :from, :to, :at from moved
      )
      select id from moved`,
     {
@@ -107,7 +106,6 @@ export async function moveSession(tx: Transaction, move: MoveFacts): Promise<boo
       at: iso(move.at),
       start: isoOrNull(move.window?.start),
       end: isoOrNull(move.window?.end),
-      username: move.username ?? null,
       ending: move.ending,
       reason: move.reason ?? null,
     },
@@ -208,6 +206,21 @@ export async function setRemoved(tx: Transaction, id: SessionId, at: Instant): P
     { id, at: iso(at) },
   )
   return removed !== undefined
+}
+
+/** Apart from the move, because these columns are the broker's alone to write. */
+async function nameUser(
+  tx: Transaction,
+  { id, from, at, username }: MoveFacts & { readonly username: string },
+): Promise<void> {
+  await rows(
+    tx,
+    `update sessions
+        set username = :username, granted_at = :at
+      where id = :id
+        and state = :from`,
+    { id, from, at: iso(at), username },
+  )
 }
 
 async function insertRoles(tx: Transaction, id: SessionId, session: NewSession): Promise<void> {

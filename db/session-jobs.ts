@@ -26,8 +26,10 @@ export interface ClaimedJob {
 export async function putJob(db: Db, job: NewJob): Promise<void> {
   await rows(
     db,
-    `insert into session_jobs (session_id, kind, due_at)
-     values (:sessionId, :kind, :dueAt)
+    `insert into session_jobs (session_id, organization_id, kind, due_at)
+     select s.id, s.organization_id, :kind, :dueAt
+       from sessions s
+      where s.id = :sessionId
          on conflict (session_id, kind) do update
         set due_at = least(session_jobs.due_at, excluded.due_at)`,
     { ...job, dueAt: iso(job.dueAt) },
@@ -73,6 +75,18 @@ export async function claimJobs(db: Db, request: ClaimRequest): Promise<ClaimedJ
                     for update of j skip locked)
      returning session_id as "sessionId", kind, tries, detail, claimed_by as claim`,
     { ...request },
+  )
+}
+
+/** Holds on to claimed jobs for longer: a broker that is dead or frozen does not, and loses them. */
+export async function keepClaim(db: Db, claim: string, seconds: number): Promise<void> {
+  await rows(
+    db,
+    `update session_jobs
+        set claimed_until = now() + make_interval(secs => :seconds)
+      where claimed_by = :claim
+        and claimed_until > now()`,
+    { claim, seconds },
   )
 }
 

@@ -41,14 +41,14 @@ export async function listOrphaned(db: Db, limit: number): Promise<SessionId[]> 
 export async function putMissingJobs(db: Db): Promise<void> {
   await rows(
     db,
-    `insert into session_jobs (session_id, kind, due_at)
-     select s.id, 'grant', greatest(s.start_at, s.state_since)
+    `insert into session_jobs (session_id, organization_id, kind, due_at)
+     select s.id, s.organization_id, 'grant', greatest(s.start_at, s.state_since)
        from sessions s
        left join session_users u on u.session_id = s.id
       where (s.state = 'APPROVED' or (s.state = 'GRANTED' and u.login_at is null))
         and s.start_at is not null
       union all
-     select s.id, 'removal', s.ended_at
+     select s.id, s.organization_id, 'removal', s.ended_at
        from sessions s
        join session_users u on u.session_id = s.id
       where s.ended_at is not null
@@ -81,7 +81,9 @@ export function listKnownUsers(
        from session_users u
        join sessions s on s.id = u.session_id
       where u.data_source_id = :dataSourceId
-        and (s.state = 'GRANTED' or s.uuid = any (cast(:foundUuids as uuid[])))`,
+        and s.id in (select id from sessions where state = 'GRANTED'
+                      union
+                     select id from sessions where uuid = any (cast(:foundUuids as uuid[])))`,
     { dataSourceId, foundUuids },
   )
 }

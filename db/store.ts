@@ -2,6 +2,7 @@ import knex, { type Knex } from 'knex'
 import { DateTime } from 'luxon'
 import pg from 'pg'
 import { AppError, sentenceOf } from '../lib/errors.ts'
+import { storable } from './canonical.ts'
 
 /** A pool or an open transaction of the store: where SQL may run. */
 export type Db = Knex
@@ -79,6 +80,7 @@ type Bindings = Readonly<Record<string, unknown>>
 
 /** Every row of one statement. Row names the columns selected; the SQL beside the call is its proof. */
 export async function rows<Row>(db: Db, sql: string, bindings: Bindings = {}): Promise<Row[]> {
+  for (const value of Object.values(bindings)) refuseUnstorable(value)
   const result = await db.raw<{ rows: Row[] }>(sql, { ...bindings })
   return result.rows
 }
@@ -111,6 +113,13 @@ export async function storeTime(db: Db): Promise<DateTime<true>> {
   return at
 }
 
+/** For the rest of a transaction, gives up waiting for any one lock after so many milliseconds. */
+export async function waitAtMost(tx: Transaction, milliseconds: number): Promise<void> {
+  await rows(tx, `select set_config('lock_timeout', :milliseconds, true)`, {
+    milliseconds: String(milliseconds),
+  })
+}
+
 /** An instant as PostgreSQL is told it: ISO-8601, UTC, milliseconds. */
 export function iso(at: DateTime<true>): string {
   return at.toUTC().toISO({ suppressMilliseconds: false })
@@ -124,6 +133,12 @@ export function violates(error: unknown, constraint: string): boolean {
 /** True where a statement was given up because its deadline passed. */
 export function isOverdue(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === QUERY_CANCELED
+}
+
+/** PostgreSQL takes no NUL, and would keep half a character as another one. Errors: `text_not_storable`. */
+function refuseUnstorable(value: unknown): void {
+  if (typeof value === 'string') storable(value)
+  else if (Array.isArray(value)) value.forEach(refuseUnstorable)
 }
 
 function parseInstant(text: string): DateTime<true> {

@@ -3,6 +3,7 @@ import { appendRecord, type Action } from '../db/audit-log.ts'
 import { closeConnection, listLeftOpen, setBackend } from '../db/connections.ts'
 import { getDefaultOrganization } from '../db/people.ts'
 import type { Origin } from '../db/scope.ts'
+import { isRowFault } from '../db/row-faults.ts'
 import { storeTime, type Store, type Transaction } from '../db/store.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
@@ -111,7 +112,8 @@ export class Attendance {
         await next()
         this.#waiting.shift()
       } catch (error) {
-        if (error instanceof AppError) {
+        if (error instanceof AppError || isRowFault(error)) {
+          // trying again would change nothing, and keep waiting all that is behind it
           this.#deps.log.error({ error: sentenceOf(error) }, 'a connection record was refused')
           this.#waiting.shift()
           continue

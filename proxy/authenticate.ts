@@ -1,7 +1,7 @@
 import type { ScramVerifier } from '../lib/scram.ts'
 import { WireError } from './errors.ts'
 import type { Peer } from './peer.ts'
-import { ScramServer } from './scram-server.ts'
+import { ScramServer } from './scram/server.ts'
 import { Body } from './wire/body.ts'
 import { readSaslInitial, readSaslResponse } from './wire/client-messages.ts'
 import { FROM_CLIENT } from './wire/codes.ts'

@@ -14,9 +14,9 @@ import { cancelBackend, type Cancelable, type CancelKeys } from './cancel.ts'
 import type { Deadlines } from './deadline.ts'
 import { UpstreamLoginError, WireError } from './errors.ts'
 import { greet, type Greeting } from './hello.ts'
-import type { Journal } from './journal.ts'
+import type { Journal } from './journal/journal.ts'
 import { Peer, PeerGone } from './peer.ts'
-import { Recorder } from './recorder.ts'
+import { Recorder } from './journal/recorder.ts'
 import { fatal, Refusal, SQLSTATE } from './refusal.ts'
 import { Relay } from './relay.ts'
 import type { ServerTls } from './tls.ts'
@@ -124,6 +124,7 @@ async function enter(
 
 async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise<void> {
   const { gate, facts, startup } = admitted
+  const client = peer.untilHangUp()
   try {
     const upstream = await logIn({
       address: gate.dataSource,
@@ -131,13 +132,17 @@ async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise
       secret: open(deps.key, gate.upstreamSealed, `session_users.upstream_sealed:${gate.id}`),
       database: facts.database,
       parameters: startup.parameters,
+      signal: client.signal,
     })
     await openedOrHungUp(upstream, admitted, deps)
+    client.stop()
     relay(peer, { ...admitted, upstream }, deps)
   } catch (error) {
     const refusal = refusalOf(error)
     deps.attendance.refused(gate, facts, { sqlstate: refusal.sqlstate, sentence: refusal.message })
     throw error
+  } finally {
+    client.stop()
   }
 }
 
@@ -172,6 +177,7 @@ function relay(
       organizationId: gate.organization.id,
     }),
     cancel: () => void cancel(target, deps.log),
+    failed: (error) => deps.log.error({ error: sentenceOf(error) }, 'a connection failed'),
     over: (why) => {
       cancelKey.remove()
       unwatch()

@@ -46,11 +46,12 @@ export class Deadlines {
   }
 
   /** Watches over a connection until the returned function is called. */
-  watch({ id, end, now }: Gate, connection: Watched): () => void {
+  watch({ id, end, now, readAt }: Gate, connection: Watched): () => void {
     const left = end === null ? Number.POSITIVE_INFINITY : end.diff(now).toMillis()
     // a session that begins inside a warning's time has been told its end a moment ago
     const warnings = WARNINGS.filter((minutes) => minutes * MINUTE_MS < left)
-    const watch: Watch = { id, connection, endsAt: performance.now() + left, warnings }
+    // counted from when the store was asked: the login on the data source took its time since
+    const watch: Watch = { id, connection, endsAt: readAt + left, warnings }
     this.#watches.add(watch)
     return () => this.#watches.delete(watch)
   }

@@ -92,6 +92,22 @@ export class Peer {
     setTimeout(() => this.#socket.destroy(), FAREWELL_MS).unref()
   }
 
+  /** Aborts when the other side hangs up, which nobody would notice while nothing is read from it. */
+  untilHangUp(): { readonly signal: AbortSignal; readonly stop: () => void } {
+    const socket = this.#socket
+    const hungUp = new AbortController()
+    const leave = (): void => hungUp.abort()
+    const look = (): void => {
+      if (socket.readableLength === 0) socket.read(0)
+    }
+    if (socket.destroyed || socket.readableEnded) leave()
+    socket.on('readable', look).on('end', leave).on('close', leave)
+    const stop = (): void => {
+      socket.off('readable', look).off('end', leave).off('close', leave)
+    }
+    return { signal: hungUp.signal, stop }
+  }
+
   /** Hands the socket over, with the bytes that came behind the login. */
   release(): Buffer {
     this.#socket.off('error', this.#onError)

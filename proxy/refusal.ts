@@ -25,6 +25,7 @@ export const SQLSTATE = {
   tooManyConnections: '53300',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',
+  internalError: 'XX000',
 } as const
 
 /** A FATAL error: PostgreSQL's clients know that the connection is over. */

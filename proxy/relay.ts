@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { WireError } from './errors.ts'
-import { JournalError } from './journal.ts'
-import type { Recorder } from './recorder.ts'
+import { JournalError } from './journal/journal.ts'
+import type { Recorder } from './journal/recorder.ts'
 import { fatal, SQLSTATE } from './refusal.ts'
-import { StatementTracker } from './statements.ts'
+import { StatementTracker } from './statements/tracker.ts'
 import { Body } from './wire/body.ts'
 import { FROM_CLIENT, FROM_SERVER } from './wire/codes.ts'
 import { CLIENT_RULES, SERVER_RULES } from './wire/frame-rules.ts'
@@ -19,12 +19,16 @@ export interface RelayEnds {
   readonly statuses: readonly (readonly [name: string, value: string])[]
   /** Asks the backend to end what it is doing. */
   readonly cancel: () => void
+  /** Told of a fault of ours; the connection is cut for it. */
+  readonly failed: (error: unknown) => void
   /** Called once, with the reason in a few words. */
   readonly over: (why: string) => void
 }
 
 /** How long a cut may wait for the end of the message that is under way, in milliseconds. */
 const BOUNDARY_MS = 500
+/** What may wait in memory for a client while a cut waits for the end of a message. */
+const LAST_BYTES_MOST = 1024 * 1024
 /** How long last words may take to be read. */
 const FAREWELL_MS = 1_000
 /** How often a client that stopped sending is asked whether it still listens. */
@@ -117,7 +121,11 @@ export class Relay {
 
   #clientChunk(chunk: Buffer): void {
     if (this.#lastWords || this.#isOver) return
-    if (!this.#judged(() => this.#fromClient.feed(chunk))) return
+    const isJudged = this.#judged(() => {
+      this.#fromClient.feed(chunk)
+      this.#tracker.chunkEnd()
+    })
+    if (!isJudged) return
     if (!this.#ends.upstream.write(chunk)) this.#ends.client.pause()
   }
 
@@ -147,7 +155,7 @@ export class Relay {
       if (error instanceof WireError) this.cut(error.sqlstate, error.message, error.message)
       else if (error instanceof JournalError)
         this.cut(SQLSTATE.diskFull, UNRECORDABLE, error.message)
-      else throw error
+      else this.#fault(error)
       return false
     }
   }
@@ -156,19 +164,29 @@ export class Relay {
   #lastChunk(chunk: Buffer): void {
     this.#tracker.tick(Date.now())
     try {
-      for (let at = 0; at < chunk.length; at += 1) {
-        this.#fromServer.feed(chunk.subarray(at, at + 1))
+      for (let at = 0; at < chunk.length;) {
+        const end = Math.min(chunk.length, at + Math.max(1, this.#fromServer.missing))
+        this.#fromServer.feed(chunk.subarray(at, end))
+        at = end
         if (!this.#fromServer.atBoundary) continue
-        this.#ends.client.write(chunk.subarray(0, at + 1))
+        this.#ends.client.write(chunk.subarray(0, at))
         this.#atBoundary = true
         this.#farewell()
         return
       }
       this.#ends.client.write(chunk)
+      // one that does not read is not worth the memory: it goes without words
+      if (this.#ends.client.writableLength > LAST_BYTES_MOST) this.#farewell()
     } catch (error) {
-      if (!(error instanceof WireError)) throw error
-      this.#end(this.#lastWords?.why ?? error.message)
+      if (!(error instanceof WireError)) this.#ends.failed(error)
+      this.#end(this.#lastWords?.why ?? OUR_FAULT)
     }
+  }
+
+  /** Nothing a peer sends should lead here; if it does, the others' connections must not end with it. */
+  #fault(error: unknown): void {
+    this.#ends.failed(error)
+    this.cut(SQLSTATE.internalError, OUR_FAULT, OUR_FAULT)
   }
 
   /** The client's FIN becomes the server's, and the answer still flows back. */
@@ -237,6 +255,7 @@ export class Relay {
   }
 }
 
+const OUR_FAULT = 'terminating connection: the proxy failed on it'
 const CLIENT_CLOSED = 'closed by the client'
 const SERVER_GONE = 'the data source closed the connection'
 const UNRECORDABLE =

@@ -2,7 +2,7 @@ import { UpstreamLoginError, WireError } from './errors.ts'
 import { dial, type Address } from './dial.ts'
 import { PeerGone, type Peer } from './peer.ts'
 import { errorResponse, Refusal } from './refusal.ts'
-import { ScramClient } from './scram-client.ts'
+import { ScramClient } from './scram/client.ts'
 import { Body } from './wire/body.ts'
 import { FROM_SERVER } from './wire/codes.ts'
 import type { Message } from './wire/intake.ts'
@@ -25,6 +25,8 @@ export interface UpstreamLogin {
   readonly database: string
   /** The client's, unchanged. */
   readonly parameters: readonly StartupParameter[]
+  /** Gives the attempt up: a server may never answer, and the client won't wait for ever. */
+  readonly signal: AbortSignal
 }
 
 /** A backend that is ready for its first query. */
@@ -48,8 +50,11 @@ const AUTHORIZATION_CLASS = '28'
  */
 export async function logIn(login: UpstreamLogin): Promise<Upstream> {
   const { peer, channelBinding } = await dial(login.address)
+  const { user, database, parameters, signal } = login
+  const giveUp = (): void => void peer.socket.destroy()
+  signal.addEventListener('abort', giveUp)
+  if (signal.aborted) giveUp()
   try {
-    const { user, database, parameters } = login
     peer.write(encodeStartup({ minor: MINOR, user, database, parameters }))
     await authenticate(peer, login.secret, channelBinding)
     return await readUntilReady(peer)
@@ -60,6 +65,8 @@ export async function logIn(login: UpstreamLogin): Promise<Upstream> {
     }
     if (error instanceof WireError) throw brokeProtocol()
     throw error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
   }
 }
 

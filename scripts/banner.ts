@@ -42,8 +42,8 @@ function demoSteps(portal: string, world: DemoWorld): string[] {
   ]
 }
 
-function account({ username, password, flags }: DemoPerson): string {
-  return `    ${username.padEnd(8)} ${password.padEnd(16)} ${flags.join(', ')}`
+function account({ username, password, does }: DemoPerson): string {
+  return `    ${username.padEnd(8)} ${password.padEnd(16)} ${does}`
 }
 
 function nextSteps(portal: string): string[] {

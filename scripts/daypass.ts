@@ -14,6 +14,7 @@ import { addSessions } from './commands/sessions.ts'
 const REFUSED = 1
 const WRONG_USAGE = 2
 const UNREACHABLE = 3
+const SETTINGS_CODES = new Set(['token_missing', 'store_url_missing', 'key_missing'])
 const UNREACHABLE_CODES = new Set(['store_unreachable', 'portal_unreachable'])
 
 const program = new Command('daypass')
@@ -44,6 +45,7 @@ function report(error: unknown): number {
   }
   if (error instanceof AppError) {
     process.stderr.write(`${error.message}\n`)
+    if (SETTINGS_CODES.has(error.code)) return WRONG_USAGE
     return UNREACHABLE_CODES.has(error.code) ? UNREACHABLE : REFUSED
   }
   const trace = error instanceof Error ? (error.stack ?? error.message) : sentenceOf(error)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { chooseHome } from '../db/embedded.ts'
 import { AppError } from '../lib/errors.ts'
 
 /** Readable by its owner alone. */
@@ -57,6 +58,7 @@ export interface Keys {
 /** Where the servers of a running start listen. */
 export interface Running {
   readonly pid: number
+  readonly portalUrl: string
   readonly storeOwnerUrl: string
 }
 
@@ -93,8 +95,13 @@ export function keysFile(home: string): HomeFile<Keys> {
 export function runningFile(home: string): HomeFile<Running> {
   return new HomeFile(
     path.join(home, 'running.json'),
-    z.object({ pid: z.number(), storeOwnerUrl: z.string() }),
+    z.object({ pid: z.number(), portalUrl: z.string(), storeOwnerUrl: z.string() }),
   )
+}
+
+/** Where the start of this data dir listens, if one runs; nothing is made by asking. */
+export function findRunning(dataDir: string): Running | undefined {
+  return existsSync(dataDir) ? runningFile(chooseHome({ dataDir }).dir).find() : undefined
 }
 
 /** The demo's accounts. */

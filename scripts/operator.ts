@@ -1,12 +1,11 @@
 import { userInfo } from 'node:os'
 import { readConfig } from '../config.ts'
-import { chooseHome } from '../db/embedded.ts'
 import { getDefaultOrganization } from '../db/people.ts'
 import type { Origin, Scope } from '../db/scope.ts'
 import { openStore, rows, StoreUnreachable, type Store } from '../db/store.ts'
 import { AppError } from '../lib/errors.ts'
 import { uuidv7 } from '../lib/ids.ts'
-import { runningFile } from './home-file.ts'
+import { findRunning } from './home-file.ts'
 
 export const OPERATOR: Scope & { kind: 'part' } = { kind: 'part', part: 'operator' }
 
@@ -35,7 +34,7 @@ function findOwnerUrl(): string {
   const config = readConfig()
   const set = config.storeOwnerUrl ?? config.storeUrl
   if (set !== undefined) return set
-  const running = runningFile(chooseHome({ dataDir: config.dataDir }).dir).find()
+  const running = findRunning(config.dataDir)
   if (running !== undefined) return running.storeOwnerUrl
   throw new AppError(
     'store_unreachable',

@@ -1,4 +1,5 @@
 import { readPersonSettings } from '../config.ts'
+import { findRunning } from './home-file.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 
 /** The API as a person's token sees it. */
@@ -11,10 +12,13 @@ export interface PersonClient {
 
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 const DEADLINE_MS = 30_000
+const UNAUTHORIZED = 401
 
 /** A client for DAYPASS_URL with DAYPASS_TOKEN. Errors: `token_missing`, `portal_unreachable`, and the API's own. */
 export function openPersonClient(): PersonClient {
-  const { url = DEFAULT_URL, token } = readPersonSettings()
+  const settings = readPersonSettings()
+  const { token } = settings
+  const url = settings.url ?? findRunning(settings.dataDir)?.portalUrl ?? DEFAULT_URL
   if (token === undefined) {
     throw new AppError(
       'token_missing',
@@ -50,15 +54,17 @@ async function request({ url, token, path, query = {}, ...init }: Call): Promise
       cause,
     })
   })
-  if (!answer.ok) throw await refusalOf(answer)
+  if (!answer.ok) throw await refusalOf(answer, url)
   return answer
 }
 
-async function refusalOf(answer: Response): Promise<AppError> {
+async function refusalOf(answer: Response, url: string): Promise<AppError> {
   const problem: unknown = await answer.json().catch(() => undefined)
   const code = textOf(problem, 'code') ?? `http_${String(answer.status)}`
   const detail = textOf(problem, 'detail') ?? `The portal answered ${String(answer.status)}.`
-  return new AppError(code, [detail, ...fieldSentences(problem)].join('\n  '))
+  const asked = answer.status === UNAUTHORIZED ? [`${detail} (asked at ${url})`] : [detail]
+  const more = fieldSentences(problem).filter((sentence) => !sentence.endsWith(detail))
+  return new AppError(code, [...asked, ...more].join('\n  '))
 }
 
 function fieldSentences(problem: unknown): string[] {

@@ -27,6 +27,7 @@ interface Ground {
 /** Runs everything on this machine and resolves once it serves; a signal ends it all. */
 export async function serveAll(config: Config): Promise<void> {
   const shutdown = new Shutdown(openLog('daypass', config.logLevel))
+  shutdown.onClose('last words', () => say('Stopped. The data stays for the next start.'))
   closeOnSignals(shutdown)
   const startedAt = Date.now()
   try {
@@ -34,6 +35,7 @@ export async function serveAll(config: Config): Promise<void> {
     const ground = await prepare(config, shutdown)
     await startParts(config, ground, shutdown)
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(1)
+    shutdown.onClose('first words', () => say('Stopping ...'))
     process.stdout.write(banner(config, { world: ground.world, seconds }))
   } catch (error) {
     await shutdown.close()
@@ -93,7 +95,8 @@ async function findOwnerUrl(config: Config, { home, keys, shutdown }: StorePlan)
   const { server, ownerUrl } = await startEmbeddedStore(home, keys)
   shutdown.onClose('store', () => server.stop())
   const running = runningFile(home.dir)
-  running.write({ pid: process.pid, storeOwnerUrl: ownerUrl })
+  const portalUrl = config.publicUrl.origin
+  running.write({ pid: process.pid, portalUrl, storeOwnerUrl: ownerUrl })
   shutdown.onClose('running file', () => running.remove())
   return ownerUrl
 }

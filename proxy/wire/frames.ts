@@ -58,6 +58,11 @@ export class FrameReader {
     return this.#missing === 0 && this.#headerBytes === 0
   }
 
+  /** Bytes of the open message's body that have not arrived; 0 also in the middle of a header. */
+  get missing(): number {
+    return this.#missing
+  }
+
   /** Takes bytes[0] up to, not including, bytes[end]. */
   feed(bytes: Buffer, end: number = bytes.length): void {
     let at = this.#missing > 0 ? this.#takeBody(bytes, 0, end) : 0

@@ -4,6 +4,8 @@ import { readConfig } from '../../config.ts'
 import { findDataSource } from '../../db/data-sources.ts'
 import { chooseHome } from '../../db/embedded.ts'
 import { migrate } from '../../db/migrate.ts'
+import { keepTimeZone } from '../../db/settings.ts'
+import { openStore } from '../../db/store.ts'
 import { AppError } from '../../lib/errors.ts'
 import { derive, derivePartKey, type KeyHolder } from '../../lib/seal.ts'
 import { provideShop } from '../demo/shop.ts'
@@ -35,6 +37,7 @@ export function addOperation(program: Command): void {
       const url = config.storeOwnerUrl ?? config.storeUrl
       if (url === undefined) throw missingStore()
       const taken = await migrate(url)
+      if (config.timeZone !== undefined) await keepZone(url, config.timeZone)
       print(taken.length === 0 ? 'The store is up to date.' : `Migrated: ${taken.join(', ')}.`)
     })
 
@@ -66,6 +69,16 @@ export function addOperation(program: Command): void {
     )
     .requiredOption('--shop-url <url>', "a superuser's address of the server to fill")
     .action(setUpDemo)
+}
+
+/** The zone that every part shows by default; the first one said stays. */
+async function keepZone(url: string, zone: string): Promise<void> {
+  const store = openStore(url, { poolSize: 1 })
+  try {
+    await keepTimeZone(store.db, zone)
+  } finally {
+    await store.close()
+  }
 }
 
 interface DemoOptions {
@@ -100,8 +113,8 @@ function describe({ people, storeUrl, dataSources }: DemoWorld): string {
   ].join('\n')
 }
 
-function describePerson({ username, password, flags }: DemoPerson): string {
-  return `${username.padEnd(8)} ${password.padEnd(16)} ${flags.join(', ')}`
+function describePerson({ username, password, flags, does }: DemoPerson): string {
+  return `${username.padEnd(8)} ${password.padEnd(16)} ${does} (${flags.join(', ')})`
 }
 
 function embeddedMasterKey(dataDir: string): Buffer {

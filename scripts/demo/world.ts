@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import net from 'node:net'
 import { isLoopback } from '../../config.ts'
 import {
   aboutAdminUrl,
@@ -8,7 +7,7 @@ import {
   moveDataSource,
   type DataSource,
 } from '../../db/data-sources.ts'
-import type { Home } from '../../db/embedded.ts'
+import { isFree, type Home } from '../../db/embedded.ts'
 import { createGroup } from '../../db/groups.ts'
 import { findPersonByUsername } from '../../db/people.ts'
 import { createRole } from '../../db/roles.ts'
@@ -163,12 +162,4 @@ function refreshFile(
 
 function addresses(shop: Shop, ownerUrl: string): Omit<DemoWorld, 'people'> {
   return { storeUrl: ownerUrl, dataSources: [{ name: SHOP, superuserUrl: shop.superuserUrl }] }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = net.createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-  })
 }

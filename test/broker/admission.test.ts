@@ -106,6 +106,18 @@ describe('admission', () => {
     assert.equal(failure.code, '0A000')
   })
 
+  it('waits a moment for a place whose client has just left', async () => {
+    const granted = await world.grant({ connectionLimit: 1 })
+    const first = clientOf(proxy.port, granted)
+    await first.connect()
+    const next = clientOf(proxy.port, granted)
+    const connecting = next.connect()
+    await sleep(200)
+    await first.end()
+    await connecting
+    await next.end()
+  })
+
   it('counts open connections, and lets the next one in when one has closed', async () => {
     const granted = await world.grant({ connectionLimit: 2 })
     const clients = [clientOf(proxy.port, granted), clientOf(proxy.port, granted)]

@@ -65,8 +65,8 @@ describe('lifecycle', () => {
   it('writes one role row a role when one person approves several', async () => {
     await rows(
       world.owner.db,
-      `insert into group_members (group_id, person_id)
-       select approver_group_id, :admin from roles where name = 'role1'`,
+      `insert into group_members (group_id, person_id, organization_id)
+       select approver_group_id, :admin, organization_id from roles where name = 'role1'`,
       { admin: world.people.admin.id },
     )
     const { id } = await ask()
@@ -107,8 +107,8 @@ describe('lifecycle', () => {
   it('refuses the own request of an admin who approves that role', async () => {
     await rows(
       world.owner.db,
-      `insert into group_members (group_id, person_id)
-       select approver_group_id, :john from roles where name = 'role3'`,
+      `insert into group_members (group_id, person_id, organization_id)
+       select approver_group_id, :john, organization_id from roles where name = 'role3'`,
       { john: world.people.john.id },
     )
     const session = await ask({ roles: ['role3'] }, 'admin')
@@ -153,8 +153,8 @@ describe('lifecycle', () => {
     const between = await storyOf(world, id)
     await rows(
       world.owner.db,
-      `insert into group_members (group_id, person_id)
-       select approver_group_id, :audrey from roles where name = 'role1'`,
+      `insert into group_members (group_id, person_id, organization_id)
+       select approver_group_id, :audrey, organization_id from roles where name = 'role1'`,
       { audrey: world.people.audrey.id },
     )
     const second = await approve(...as('audrey'), id)
@@ -172,6 +172,48 @@ describe('lifecycle', () => {
       votes.map(({ actor }) => actor),
       ['john', 'audrey'],
     )
+  })
+
+  it('names nobody as the approver of a role they may not decide', async () => {
+    const { id } = await twoVotes(() => ask())
+    const disable = (who: Name, yes: boolean) =>
+      rows(
+        world.owner.db,
+        `update people set disabled_at = case when cast(:yes as boolean) then now() end where username = :who`,
+        { who, yes },
+      )
+    await approve(...as('john'), id)
+    await disable('john', true)
+    await rows(
+      world.owner.db,
+      `insert into group_members (group_id, person_id, organization_id)
+       select approver_group_id, :audrey, organization_id from roles where name = 'role1'`,
+      { audrey: world.people.audrey.id },
+    )
+    await approve(...as('audrey'), id)
+    await disable('john', false)
+    await approve(...as('admin'), id, { comment: 'role3 is mine' })
+    await dropFromRole1('audrey')
+
+    const approvals = (await stateRows(world, id)).filter(({ scope }) => scope === 'role')
+    assert.deepEqual(approvals.map(({ roles, actor }) => `${roles} ${actor}`).sort(), [
+      'role1 system',
+      'role3 admin',
+    ])
+  })
+
+  it('keeps its records in order though the clock is set back between two votes', async () => {
+    const { id } = await twoVotes(() => ask({ roles: ['role1'] }))
+    await approve(...as('john'), id)
+    await rows(
+      world.owner.db,
+      `update session_approvals set at = at + interval '5 minutes' where session_id = :id`,
+      { id },
+    )
+    const ended = await cancel(...as('mark'), id)
+    const [vote] = (await look(world, id)).roles[0]?.approvals ?? []
+
+    assert.equal(ended.endedAt?.toMillis(), vote?.at.toMillis())
   })
 
   it('answers a late decision with who decided what', async () => {
@@ -375,8 +417,8 @@ describe('lifecycle', () => {
     await rows(world.owner.db, `update roles set approvals_needed = 2 where name = 'role1'`)
     await rows(
       world.owner.db,
-      `insert into group_members (group_id, person_id)
-       select approver_group_id, :audrey from roles where name = 'role1'`,
+      `insert into group_members (group_id, person_id, organization_id)
+       select approver_group_id, :audrey, organization_id from roles where name = 'role1'`,
       { audrey: world.people.audrey.id },
     )
     const session = await ask()

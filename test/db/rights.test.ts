@@ -133,6 +133,47 @@ describe("the trail against every part's own login", () => {
     }
   })
 
+  it('no part announces another part’s key, which would have secrets sealed to itself', async () => {
+    const announce = (part: string) =>
+      `insert into sealing_keys (part, public_key) values ('${part}', decode(repeat('00', 32), 'hex'))
+           on conflict (part) do update set public_key = excluded.public_key`
+    await clients.broker.query(announce('broker'))
+    await clients.proxy.query(announce('proxy'))
+    await assert.rejects(clients.proxy.query(announce('broker')), { code: INSUFFICIENT_PRIVILEGE })
+    await assert.rejects(clients.broker.query(announce('proxy')), { code: INSUFFICIENT_PRIVILEGE })
+    const stolen = `update sealing_keys set public_key = decode(repeat('11', 32), 'hex') where part = 'broker'`
+    assert.equal((await clients.proxy.query(stolen)).rowCount, 0)
+    const { rows } = await clients.portal.query<{ part: string }>('select part from sealing_keys')
+    assert.equal(rows.length, 2)
+  })
+
+  it('the broker reads no password hash, no token, no client verifier and no recording', async () => {
+    for (const sql of [
+      'select password_hash from people',
+      'select hash from tokens',
+      'select verifier from session_credentials',
+      'select text from statements',
+      "update data_sources set host = '127.0.0.2'",
+    ]) {
+      await assert.rejects(clients.broker.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
+    }
+  })
+
+  it('the portal can not rewrite what was asked for, by whom, or that a user is gone', async () => {
+    for (const sql of [
+      'update sessions set requester_id = requester_id',
+      'update sessions set request_hash = request_hash',
+      'update sessions set justification = justification',
+      'update sessions set data_source_id = data_source_id',
+      'update sessions set removed_at = now()',
+      'update sessions set username = username',
+      "update session_roles set database_role = 'postgres'",
+      'update session_roles set approvals_needed = 0',
+    ]) {
+      await assert.rejects(clients.portal.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
+    }
+  })
+
   async function rightsOn(table: string): Promise<unknown> {
     const { rows } = await store.owner.db.raw<{ rows: unknown[] }>(
       `select relacl::text from pg_class where oid = cast(:table as regclass)`,

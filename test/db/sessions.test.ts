@@ -63,8 +63,8 @@ describe('sessions in the store', () => {
   it('can not be moved anywhere but along the table of moves', async () => {
     const moving = rows(
       world.broker.db,
-      `insert into session_moves (session_id, ordinal, from_state, to_state, at)
-       values (1, 2, 'CREATED', 'GRANTED', now())`,
+      `insert into session_moves (session_id, organization_id, ordinal, from_state, to_state, at)
+       select id, organization_id, 2, 'CREATED', 'GRANTED', now() from sessions where id = 1`,
     )
     await assert.rejects(moving, { constraint: 'moves_are_allowed' })
     const [newest] = await list()
@@ -77,8 +77,8 @@ describe('sessions in the store', () => {
   })
 
   it('find the months of the trail ready', async () => {
-    await addPartitions(world.broker.db)
-    await addPartitions(world.broker.db)
+    await addPartitions(world.broker)
+    await addPartitions(world.broker)
     const months = await rows(
       world.owner.db,
       `select inhrelid from pg_inherits where inhparent = 'records'::regclass`,

@@ -54,6 +54,17 @@ describe('the store', () => {
     assert.deepEqual(row, { text: `'; drop table records; -- :list ?`, list: ['a', 'b'] })
   })
 
+  it('refuses text that it can not keep, before any of it is kept', async () => {
+    for (const text of ['a\u0000b', 'a\ud800b']) {
+      const asking = rows(store.owner.db, 'select cast(:text as text) as text', { text })
+      await assert.rejects(asking, { code: 'text_not_storable' })
+      const asList = rows(store.owner.db, 'select cast(:texts as text[]) as texts', {
+        texts: [text],
+      })
+      await assert.rejects(asList, { code: 'text_not_storable' })
+    }
+  })
+
   it('hears notices, and hears that it may have missed some after a lost connection', async () => {
     const heard: (string | undefined)[] = []
     let wake: () => void = () => undefined

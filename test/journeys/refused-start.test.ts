@@ -38,7 +38,7 @@ describe('journey: a start that can not work says why and what to do', function 
   it('asks for a master key with a store of your own', async () => {
     const cluster = await storeCluster()
     const outcome = await startRefused({ DAYPASS_STORE_URL: cluster.superuserUrl() })
-    assert.equal(outcome.code, REFUSED)
+    assert.equal(outcome.code, WRONG_USAGE)
     assert.match(outcome.stderr, /DAYPASS_MASTER_KEY/)
   })
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import pg from 'pg'
 import { startInstall, type Install } from '../support/install.ts'
+import { PersonApi, type Answer } from '../support/person-api.ts'
+import { until } from '../support/until.ts'
 import { Visitor } from '../support/visitor.ts'
 
 interface Credential {
@@ -28,7 +30,9 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
 
   let install: Install
   let shop: pg.Client
-  const tokens = new Map<string, string>()
+  const endings: (() => Promise<void>)[] = []
+  const tokens: string[] = []
+  const apis = new Map<string, PersonApi>()
   const visitors = new Map<string, Visitor>()
   let id = ''
   let uuid = ''
@@ -37,8 +41,10 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
 
   before(async () => {
     install = await startInstall()
+    endings.push(() => install.stop())
     shop = new pg.Client(install.accounts.dataSources[0]?.superuserUrl)
     await shop.connect()
+    endings.push(() => shop.end())
     for (const { username, password } of install.accounts.people) {
       const visitor = new Visitor(install.portalUrl)
       const home = await visitor.signIn(username, password)
@@ -54,13 +60,14 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
         '--json',
       ])
       assert.equal(made.code, 0, made.stderr)
-      tokens.set(username, (JSON.parse(made.stdout) as { token: string }).token)
+      const { token } = JSON.parse(made.stdout) as { token: string }
+      tokens.push(token)
+      apis.set(username, new PersonApi(install.portalUrl, token))
     }
   })
 
   after(async () => {
-    await shop.end()
-    await install.stop()
+    for (const end of endings.reverse()) await end()
   })
 
   it('1. Mark requests role1 and role3 and the session waits', async () => {
@@ -92,7 +99,7 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
 
   it('3, 4, 5. john approves role1: approved, then granted with a user of its own', async () => {
     await approve('john')
-    const session = await until(async () => {
+    const session = await until('granted', async () => {
       const now = await api('mark', `/sessions/${id}`)
       return now['state'] === 'GRANTED' ? now : undefined
     })
@@ -139,11 +146,15 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
   })
 
   it('shows every statement with its values, rows and errors within two seconds', async () => {
-    const statements = await until(async () => {
-      const answer = await api('mark', `/sessions/${id}/statements`)
-      const found = answer['statements'] as Record<string, unknown>[]
-      return found.length >= 3 ? found : undefined
-    }, 2_000)
+    const statements = await until(
+      'three statements',
+      async () => {
+        const answer = await api('mark', `/sessions/${id}/statements`)
+        const found = answer['statements'] as Record<string, unknown>[]
+        return found.length >= 3 ? found : undefined
+      },
+      2_000,
+    )
     const seen = statements.map(({ text, values, sqlstate, outcome, tag }) => ({
       text,
       values,
@@ -188,7 +199,7 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
     assert.match(said.message, /cancel/i)
     await client.end().catch(() => undefined)
 
-    const removed = await until(async () => {
+    const removed = await until('removed', async () => {
       const now = await api('mark', `/sessions/${id}`)
       return now['removedAt'] === null ? undefined : now
     })
@@ -258,7 +269,7 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
   })
 
   it('keeps no secret in what it printed', () => {
-    for (const secret of [credential.password, spent.password, ...tokens.values()]) {
+    for (const secret of [credential.password, spent.password, ...tokens]) {
       assert.ok(!install.printed().includes(secret))
     }
   })
@@ -276,29 +287,18 @@ describe("journey: the seed's own example, from one command to the Audit tab", f
     assert.equal(page.status, 200, page.html)
   }
 
-  async function api(username: string, path: string): Promise<Record<string, unknown>> {
-    const answer = await call(username, path)
-    assert.equal(answer.status, 200, JSON.stringify(answer.body))
-    return answer.body
+  function api(username: string, path: string): Promise<Record<string, unknown>> {
+    return apiOf(username).get(path)
   }
 
-  function post(username: string, path: string, body: object): ReturnType<typeof call> {
-    return call(username, path, { method: 'POST', body: JSON.stringify(body) })
+  function post(username: string, path: string, body: object): Promise<Answer> {
+    return apiOf(username).post(path, body)
   }
 
-  async function call(
-    username: string,
-    path: string,
-    init: RequestInit = {},
-  ): Promise<{ status: number; body: Record<string, unknown> }> {
-    const answer = await fetch(`${install.portalUrl}/api/v1${path}`, {
-      ...init,
-      headers: {
-        authorization: `Bearer ${tokens.get(username) ?? ''}`,
-        'content-type': 'application/json',
-      },
-    })
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  function apiOf(username: string): PersonApi {
+    const found = apis.get(username)
+    assert.ok(found, username)
+    return found
   }
 })
 
@@ -325,16 +325,6 @@ async function refusalOf(credential: Credential): Promise<Error & { code?: strin
       return error
     },
   )
-}
-
-async function until<T>(probe: () => Promise<T | undefined>, within = 10_000): Promise<T> {
-  const deadline = Date.now() + within
-  for (;;) {
-    const found = await probe()
-    if (found !== undefined) return found
-    assert.ok(Date.now() < deadline, 'it took too long')
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
 }
 
 function statesOf(roles: unknown): Record<string, string> {

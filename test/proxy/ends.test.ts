@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import pg from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Deadlines, type Watched } from '../../proxy/deadline.ts'
@@ -65,6 +66,33 @@ describe('the end of a session', () => {
     assert.ok(endless.rowCount > 0)
   })
 
+  it('reaches a client that was still on its way in when it came', async () => {
+    const granted = await world.grant()
+    const shopPort = Number(new URL(world.shopUrl).port)
+    const dialled: (() => void)[] = []
+    const slow = createServer((socket) => {
+      socket.on('error', () => undefined).pause()
+      dialled.push(() => {
+        const real = connect(shopPort, '127.0.0.1').on('error', () => undefined)
+        socket.pipe(real).pipe(socket)
+      })
+    })
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+    await world.moveShop({ port: (slow.address() as AddressInfo).port })
+    const client = clientOf(proxy.port, granted)
+    const errors = errorsOf(client)
+    const connecting = client.connect()
+    await until(() => dialled.length > 0, 2000)
+    await world.end(granted.id, 'TERMINATED', 'admin')
+    await sleep(200)
+    dialled[0]?.()
+    await connecting
+    await until(() => errors.length > 0, 2000)
+    assert.equal(errors[0]?.code, '57P01')
+    await world.moveShop({})
+    slow.close()
+  })
+
   it('comes by the clock when nobody says so', async () => {
     const { errors } = await connected(1.5)
     await until(() => errors.length > 0, 3500)
@@ -80,6 +108,18 @@ describe('the end of a session', () => {
     const said: string[] = []
     deadlines.watch(gate, listener(said))
     await until(() => said.length > 0, 3000)
+    await deadlines.close()
+    assert.deepEqual(said, [`cut: session ${granted.id} has expired`])
+  })
+
+  it('comes in time however long the login took since the store was asked', async () => {
+    const granted = await world.grant()
+    const gate = await getGate(world.store.db, granted.id)
+    const deadlines = new Deadlines(world.store, silentLog)
+    const said: string[] = []
+    const askedBefore = { ...gate, readAt: gate.readAt - 60_000 }
+    deadlines.watch({ ...askedBefore, end: gate.now.plus({ seconds: 30 }) }, listener(said))
+    await until(() => said.length > 0, 2000)
     await deadlines.close()
     assert.deepEqual(said, [`cut: session ${granted.id} has expired`])
   })

@@ -147,6 +147,58 @@ describe('a connection through the proxy', () => {
     assert.equal(statements[0]?.rolledBack, true)
   })
 
+  it('records a statement that is bound and never executed: planning it can run functions', async () => {
+    const { granted, client } = await connected()
+    const loud = `begin insert into goods (id, name) values (99001, 'unasked'); return 1; end`
+    await client.query(
+      `create function loud() returns int language plpgsql as '${loud.replaceAll("'", "''")}'`,
+    )
+    await client.query(
+      `create function quiet() returns int immutable language plpgsql as 'begin return loud(); end'`,
+    )
+    const bound = client.query(
+      new OwnQuery((connection) => {
+        connection.parse({ name: '', text: 'select quiet() as hidden', types: [] }, true)
+        connection.bind({}, true)
+        connection.sync()
+      }),
+    )
+    await bound.done
+    await client.end()
+    const ran = await world.onShop(`select from goods where name = 'unasked'`)
+    assert.equal(ran.length, 1)
+    const statements = await world.statements(granted.id, 3)
+    assert.deepEqual(
+      statements.slice(2).map(({ text, outcome, tag }) => [text, outcome, tag]),
+      [['select quiet() as hidden', 'unknown', null]],
+    )
+  })
+
+  it('records once what is bound in one packet and executed, fails or is skipped in another', async () => {
+    const { granted, client } = await connected()
+    const apart = new OwnQuery((connection) => {
+      const say = [
+        () => connection.parse({ name: '', text: 'select $1::int', types: [] }, true),
+        () => connection.bind({ values: ['7'] }, true),
+        () => connection.execute({}, true),
+        () => connection.bind({ values: ['seven'] }, true),
+        () => connection.bind({ portal: 'later', values: ['8'] }, true),
+        () => connection.sync(),
+      ]
+      say.forEach((one, index) => setTimeout(one, index * 40))
+    })
+    await assert.rejects(client.query(apart).done, /invalid input syntax/)
+    await client.end()
+    const statements = await world.statements(granted.id, 2)
+    assert.deepEqual(
+      statements.map(({ values, outcome }) => [values, outcome]),
+      [
+        [['7'], 'ok'],
+        [['seven'], 'error'],
+      ],
+    )
+  })
+
   it('delivers notifications to an idle client', async () => {
     const { client } = await connected()
     await client.query('listen news')

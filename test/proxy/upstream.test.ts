@@ -4,6 +4,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecureContext, TLSSocket } from 'node:tls'
+import { rows } from '../../db/store.ts'
+import { logIn } from '../../proxy/upstream.ts'
 import { clientOf, failureOf, GrantedWorld, type TestProxy } from '../support/granted.ts'
 
 const TLS_FOLDER = join(import.meta.dirname, '../support/tls')
@@ -186,4 +188,43 @@ describe('a data source', () => {
     assert.equal(met, 1)
     rmSync(folder, { recursive: true })
   })
+
+  it('that falls silent at login is given up, and the client’s place with it', async () => {
+    const granted = await world.grant({ connectionLimit: 1 })
+    const silent: Socket[] = []
+    await world.moveShop({ port: await serve((socket) => silent.push(socket.resume())) })
+    const client = clientOf(proxy.port, granted)
+    const connecting = client.connect().catch(() => undefined)
+    await until(() => silent.length > 0)
+    ;(
+      client as unknown as { connection: { stream: { destroy(): void } } }
+    ).connection.stream.destroy()
+    await connecting
+    await until(() => silent[0]?.destroyed === true)
+    await world.moveShop({})
+    const open = `select from connections where session_id = :id and closed_at is null`
+    await until(async () => (await rows(world.store.db, open, { id: granted.id })).length === 0)
+    const next = clientOf(proxy.port, granted)
+    await next.connect()
+    await next.end()
+  })
+
+  it('that falls silent at login is left when the time for it is over', async () => {
+    const port = await serve(() => undefined)
+    const address = { host: '127.0.0.1', port, tlsMode: 'disable', tlsCa: null } as const
+    const login = { address, user: 'u', secret: 's', database: 'd', parameters: [] }
+    const began = Date.now()
+    await assert.rejects(logIn({ ...login, signal: AbortSignal.timeout(200) }), {
+      code: 'proxy.upstream_login',
+    })
+    assert.ok(Date.now() - began < 2000)
+  })
 })
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 4000
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error('it did not happen in time')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

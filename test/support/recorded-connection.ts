@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import type { FinishedStatement, StartedStatement } from '../../proxy/statement-record.ts'
-import { ScramClient } from '../../proxy/scram-client.ts'
-import { StatementTracker } from '../../proxy/statements.ts'
+import type { FinishedStatement, StartedStatement } from '../../proxy/statements/record.ts'
+import { ScramClient } from '../../proxy/scram/client.ts'
+import { StatementTracker } from '../../proxy/statements/tracker.ts'
 import { Body } from '../../proxy/wire/body.ts'
 import { FROM_SERVER } from '../../proxy/wire/codes.ts'
 import { CLIENT_RULES, SERVER_RULES } from '../../proxy/wire/frame-rules.ts'
@@ -44,6 +44,8 @@ export class RecordedConnection {
     const { hostname, port, username, password, pathname } = new URL(url)
     const socket = connect(Number(port), hostname)
     await once(socket, 'connect')
+    // a server that ended us may be written to once more before we know
+    socket.on('error', () => undefined)
     const connection = new RecordedConnection(socket)
     const startup = {
       minor: 0,
@@ -61,6 +63,7 @@ export class RecordedConnection {
     const bytes = Buffer.concat(messages)
     this.tracker.tick(performance.timeOrigin + performance.now())
     this.#fromClient.feed(bytes)
+    this.tracker.chunkEnd()
     this.#socket.write(bytes)
   }
 

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import type { Decode } from '../wire/body.ts'
+
+/** What is left of bytes that were too many to keep: they can still be compared. */
+export interface Cut {
+  /** Length of the whole. */
+  readonly bytes: number
+  /** Of the whole, in hex; null where it would let someone guess at a password that was taken out. */
+  readonly sha256: string | null
+}
+
+/** Hashing in pieces of this size: COPY sends a message a row, and a call per row costs more than it. */
+const GATHERED = 32 * 1024
+const NOTHING: Buffer = Buffer.alloc(0)
+
+/** Keeps the first `limit` bytes of a stream, and length and SHA-256 of all of it if there are more. */
+export class Capture {
+  readonly #limit: number
+  readonly #kept: Buffer[] = []
+  #keptBytes = 0
+  #bytes = 0
+  #hash: Hash | undefined
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  add(bytes: Buffer, start: number, end: number): void {
+    const fits = Math.min(this.#limit - this.#keptBytes, end - start)
+    if (fits > 0) this.#kept.push(Buffer.from(bytes.subarray(start, start + fits)))
+    this.#keptBytes += fits
+    this.#bytes += end - start
+    if (start + fits === end) return
+    if (!this.#hash) {
+      this.#hash = createHash('sha256')
+      for (const piece of this.#kept) this.#hash.update(piece)
+    }
+    this.#hash.update(bytes.subarray(start + fits, end))
+  }
+
+  /** What was kept. */
+  get bytes(): Buffer {
+    const [first, second] = this.#kept
+    if (second) return Buffer.concat(this.#kept)
+    return first ?? NOTHING
+  }
+
+  /** What was kept, as text; a character that the cut went through is left out. */
+  text(decode: Decode): string {
+    const text = decode(this.bytes, 0, this.#keptBytes)
+    return this.#hash ? text.replace(/\ufffd+$/, '') : text
+  }
+
+  /** Once; null when everything was kept. */
+  finish(): Cut | null {
+    return this.#hash ? { bytes: this.#bytes, sha256: this.#hash.digest('hex') } : null
+  }
+}
+
+/** Length and SHA-256 of what a COPY carries, whatever messages it is cut into. */
+export class CopyDigest {
+  readonly #hash = createHash('sha256')
+  readonly #gathered = Buffer.allocUnsafe(GATHERED)
+  #gatheredBytes = 0
+  #bytes = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  add(bytes: Buffer, start: number, end: number): void {
+    this.#bytes += end - start
+    if (end - start > GATHERED - this.#gatheredBytes) this.#flush()
+    if (end - start > GATHERED) {
+      this.#hash.update(bytes.subarray(start, end))
+      return
+    }
+    this.#gatheredBytes += bytes.copy(this.#gathered, this.#gatheredBytes, start, end)
+  }
+
+  /** In hex; once. */
+  finish(): string {
+    this.#flush()
+    return this.#hash.digest('hex')
+  }
+
+  #flush(): void {
+    if (this.#gatheredBytes > 0) this.#hash.update(this.#gathered.subarray(0, this.#gatheredBytes))
+    this.#gatheredBytes = 0
+  }
+}

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { derivePartKey, openingKey, publicBytesOf, seal } from '../../lib/seal.ts'
+import { aboutAdminUrl, createDataSource, moveDataSource } from '../../db/data-sources.ts'
+import { createRole } from '../../db/roles.ts'
+import { rows } from '../../db/store.ts'
+import { cancel, requestSession } from '../../broker/lifecycle.ts'
+import { sweep } from '../../broker/sweep.ts'
+import type { Session } from '../../db/sessions.ts'
+import { look, makeBroker, storyOf, until, type HandBroker } from '../support/broker.ts'
+import { createDatabase, dropDatabase } from '../support/clusters.ts'
+import { openRelay, type Relay } from '../support/relay.ts'
+import { makeWorld, runOn, type World } from '../support/world.ts'
+
+describe('what the broker survives', () => {
+  let world: World
+  let broker: HandBroker
+  let relay: Relay
+
+  before(async () => {
+    world = await makeWorld()
+    relay = await openRelay(world.shop.cluster.port)
+    broker = makeBroker(world)
+    await rows(
+      world.owner.db,
+      `update roles set approvals_needed = 0 where name in ('role1', 'role3')`,
+    )
+  })
+  after(async () => {
+    relay.close()
+    await world.close()
+  })
+
+  const request = (roles: readonly string[] = ['role3'], dataSource = 'shop', minutes = 30) =>
+    requestSession(world.portal, world.scopes.mark, world.origins.mark, {
+      dataSource,
+      roles,
+      minutes,
+      justification: 'ticket 7',
+    })
+  const grant = async (): Promise<Session> => {
+    const { id } = await request()
+    await broker.tick()
+    return look(world, id)
+  }
+  const cancelIt = ({ id }: Session) =>
+    cancel(world.portal, world.scopes.mark, world.origins.mark, id)
+  const onShop = <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
+    runOn<Row>(world.shop.superuserUrl, sql, values)
+  const roleOf = async ({ username }: Session) =>
+    (
+      await onShop<{ oid: number; login: boolean }>(
+        `select oid, rolcanlogin as login from pg_roles where rolname = $1`,
+        [username],
+      )
+    )[0]
+  const sealed = (url: string, id: string): Buffer =>
+    seal(
+      publicBytesOf(openingKey(derivePartKey(world.masterKey, 'broker'))),
+      url,
+      aboutAdminUrl(id),
+    )
+  const adminUrlAt = (port: number): string => {
+    const url = new URL(world.shop.adminUrl)
+    url.port = String(port)
+    return url.href
+  }
+  const pointAt = (port: number): Promise<void> =>
+    world.owner.change((tx) =>
+      moveDataSource(tx, world.origins.admin, {
+        id: world.dataSource.id,
+        port,
+        adminSealed: sealed(adminUrlAt(port), world.dataSource.id),
+      }),
+    )
+  /** Connects as a session user and returns the backend's process id. */
+  const enter = async (session: Session): Promise<{ client: pg.Client; pid: number }> => {
+    await onShop(`alter role ${session.username ?? ''} password 'known'`)
+    const url = new URL(world.shop.superuserUrl)
+    url.username = session.username ?? ''
+    url.password = 'known'
+    const client = new pg.Client({ connectionString: url.href })
+    client.on('error', () => undefined)
+    await client.connect()
+    const { rows: found } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+    return { client, pid: found[0]?.pid ?? 0 }
+  }
+
+  it('removes a user whose marker and comment somebody took away', async () => {
+    const session = await grant()
+    await onShop(
+      `revoke daypass_session from ${session.username ?? ''} granted by ${world.shop.adminName};
+       comment on role ${session.username ?? ''} is null`,
+    )
+    await cancelIt(session)
+    await broker.tick()
+
+    assert.equal(await roleOf(session), undefined)
+    assert.notEqual((await look(world, session.id)).removedAt, null)
+  })
+
+  it('removes a user that somebody gave another name', async () => {
+    const session = await grant()
+    const made = await roleOf(session)
+    await onShop(`alter role ${session.username ?? ''} rename to renamed_by_hand`)
+    await cancelIt(session)
+    await broker.tick()
+    const left = await onShop('select rolname from pg_roles where oid = $1', [made?.oid])
+
+    assert.deepEqual(left, [])
+  })
+
+  it('cuts everybody off before it waits for one whose backend does not end', async () => {
+    const [stuck, other] = [await grant(), await grant()]
+    const { client, pid } = await enter(stuck)
+    process.kill(pid, 'SIGSTOP')
+    try {
+      await cancelIt(stuck)
+      await cancelIt(other)
+      const ticking = broker.tick()
+      await sleep(1_500)
+      const meanwhile = await roleOf(other)
+      await ticking
+      assert.notEqual(meanwhile?.login, true)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+      await client.end().catch(() => undefined)
+    }
+    await until('both are gone', async () => {
+      await broker.tick()
+      return (await roleOf(stuck)) === undefined && (await roleOf(other)) === undefined
+    })
+  })
+
+  it('lets no session that somebody holds locked keep the others waiting', async () => {
+    const [held, other] = [await grant(), await grant()]
+    const holder = new pg.Client({ connectionString: world.owner.url })
+    await holder.connect()
+    await rows(
+      world.owner.db,
+      `update sessions
+          set start_at = start_at - interval '1 hour', end_at = now(), dies_at = now(),
+              state_since = state_since - interval '1 hour'
+        where id in (:held, :other)`,
+      { held: held.id, other: other.id },
+    )
+    await holder.query(`begin; select 1 from sessions where id = ${held.id} for update`)
+    const begun = performance.now()
+    await broker.tick()
+    const took = performance.now() - begun
+    const states = [await look(world, held.id), await look(world, other.id)].map(
+      ({ state }) => state,
+    )
+    await holder.query('rollback')
+    await holder.end()
+    await broker.tick()
+
+    assert.deepEqual(states, ['GRANTED', 'EXPIRED'])
+    assert.ok(took < 5_000, `a tick took ${String(took)} ms`)
+    assert.equal((await look(world, held.id)).state, 'EXPIRED')
+  })
+
+  it('has at most two connections open to one data source', async () => {
+    const counted = await openRelay(world.shop.cluster.port)
+    await pointAt(counted.port)
+    const other = await createDatabase(world.shop.cluster)
+    await runOn(
+      world.shop.cluster.superuserUrl(other),
+      'grant create on schema public to orders_writer',
+    )
+    const session = await grant()
+    await onShop(`alter role ${session.username ?? ''} password 'known'`)
+    for (const database of [world.shop.database, other]) {
+      const url = new URL(world.shop.cluster.superuserUrl(database))
+      url.username = session.username ?? ''
+      url.password = 'known'
+      await runOn(url.href, 'create table left_behind (n integer)')
+    }
+    await cancelIt(session)
+    await request()
+    await Promise.all([broker.tick(), broker.reconcile()])
+    await until('the role is gone', async () => {
+      await broker.tick()
+      return (await roleOf(session)) === undefined
+    })
+    await dropDatabase(world.shop.cluster, other)
+    await onShop('drop owned by daypass_residue cascade')
+    await pointAt(world.shop.cluster.port)
+    const { most } = counted
+    counted.close()
+
+    assert.ok(most > 0 && most <= 2, `${String(most)} connections at the same time`)
+  })
+
+  it('serves the others while one data source is a black hole', async () => {
+    const hole = await openRelay(world.shop.cluster.port)
+    hole.stall()
+    const id = randomUUID()
+    await world.owner.change(async (tx) => {
+      await createDataSource(tx, world.origins.admin, {
+        id,
+        name: 'hole',
+        host: '127.0.0.1',
+        port: hole.port,
+        databases: ['x'],
+        defaultDatabase: 'x',
+        tlsMode: 'disable',
+        tlsCa: null,
+        adminSealed: sealed(adminUrlAt(hole.port), id),
+      })
+      await createRole(tx, world.origins.admin, {
+        dataSourceId: id,
+        name: 'lost',
+        databaseRole: 'orders_reader',
+        approverGroupId: null,
+        approvalsNeeded: 0,
+        defaultMinutes: 30,
+        maximumMinutes: 60,
+      })
+    })
+    const lost = await request(['lost'], 'hole')
+    await sweep(broker.deps)
+    const { id: served } = await request()
+    const begun = performance.now()
+    await sweep(broker.deps)
+    await until('granted', async () => (await look(world, served)).state === 'GRANTED', 2_000)
+    const waited = await look(world, lost.id)
+    await cancelIt(lost)
+    await broker.deps.lanes.idle()
+    const took = performance.now() - begun
+    hole.close()
+
+    assert.equal(waited.state, 'APPROVED')
+    assert.ok(took < 7_000, `the call that hung took ${String(took)} ms`)
+  })
+
+  it('takes over the removals of a broker that was killed, within ten seconds', async () => {
+    const session = await grant()
+    await pointAt(relay.port)
+    relay.stall()
+    const child = await startChild()
+    await cancelIt(session)
+    await until('claimed by the child', async () => {
+      const [job] = await rows<{ claim: string | null }>(
+        world.owner.db,
+        `select claimed_by as claim from session_jobs where session_id = :id and kind = 'removal'`,
+        { id: session.id },
+      )
+      return typeof job?.claim === 'string'
+    })
+    child.kill('SIGKILL')
+    relay.mend()
+    await pointAt(world.shop.cluster.port)
+    await until('the role is gone', async () => {
+      await broker.tick()
+      return (await roleOf(session)) === undefined
+    })
+
+    assert.equal(
+      await storyOf(world, session.id),
+      'CREATED role_approved APPROVED GRANTED CANCELED',
+    )
+  })
+
+  async function startChild(): Promise<ChildProcess> {
+    const child = spawn(
+      process.execPath,
+      [
+        '--import',
+        'tsx',
+        'test/broker/broker-child.ts',
+        world.broker.url,
+        world.masterKey.toString('hex'),
+      ],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    )
+    await once(child.stdout, 'data')
+    return child
+  }
+})

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import pg from 'pg'
+import { onServer, startOnOwnServers, type OwnServers } from '../support/own-servers.ts'
+import { PersonApi } from '../support/person-api.ts'
+import { until } from '../support/until.ts'
+
+describe('journey: servers go away and come back, and nothing is lost', function () {
+  this.timeout(120_000)
+
+  let servers: OwnServers
+  let mark: PersonApi
+
+  before(async () => {
+    servers = await startOnOwnServers()
+    const made = await servers.install.cli(['demo-setup', '--shop-url', servers.shop.url()])
+    assert.equal(made.code, 0, made.stderr)
+    const { DAYPASS_TOKEN = '' } = await servers.as('mark')
+    mark = new PersonApi(servers.install.portalUrl, DAYPASS_TOKEN)
+  })
+
+  after(() => servers.close())
+
+  it('the store goes: what was let in works on, the portal says so, and all is recorded after', async () => {
+    const id = await request()
+    await granted(id)
+    const client = await connect(id)
+    await client.query('select 1')
+    await servers.store.stop()
+    for (let n = 2; n <= 20; n += 1) await client.query(`select ${String(n)}`)
+
+    const { portalUrl } = servers.install
+    assert.equal((await fetch(`${portalUrl}/healthz`)).status, 200)
+    assert.equal((await fetch(`${portalUrl}/readyz`)).status, 503)
+    const page = await fetch(`${portalUrl}/sign-in`)
+    assert.equal(page.status, 503)
+    assert.match(await page.text(), /try again/i)
+    const answer = await mark.call(`/sessions/${id}`)
+    assert.equal(answer.status, 503)
+    assert.equal(typeof answer.body['detail'], 'string')
+
+    await servers.store.start()
+    await until('ready', async () => (await fetch(`${portalUrl}/readyz`)).status === 200)
+    await client.query('select 21')
+    await client.end()
+    const texts = await until('all 21 recorded', async () => {
+      const { statements } = await mark.get(`/sessions/${id}/statements`)
+      const found = (statements as { text: string }[]).map(({ text }) => text)
+      return found.length >= 21 && found
+    })
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 21 }, (_, n) => `select ${String(n + 1)}`),
+    )
+    await mark.post(`/sessions/${id}/cancellation`, {})
+    await removed(id)
+  })
+
+  it('the data source goes: a grant waits for it, a removal too, and the access ends at once', async () => {
+    await servers.shop.stop()
+    const id = await request()
+    await until('tried', () =>
+      Promise.resolve(servers.install.printed().includes("shop can't be reached")),
+    )
+    assert.equal((await mark.get(`/sessions/${id}`))['state'], 'APPROVED')
+    await servers.shop.start()
+    await granted(id)
+
+    await servers.shop.stop()
+    const canceled = await mark.post(`/sessions/${id}/cancellation`, {})
+    assert.equal(canceled.body['state'], 'CANCELED')
+    assert.equal(canceled.body['removedAt'], null)
+    await servers.shop.start()
+    await removed(id)
+    const { rowCount } = await onServer(servers.shop.url(), (client) =>
+      client.query(`select from pg_roles where rolname like 'dp\\_%'`),
+    )
+    assert.equal(rowCount, 0)
+  })
+
+  it('the window closes by itself and tells the client', async () => {
+    const id = await request(new Date(Date.now() + 7_000).toISOString())
+    await granted(id)
+    const client = await connect(id)
+    const said = await new Promise<Error & { code?: string }>((resolve) =>
+      client.on('error', resolve),
+    )
+    assert.equal(said.code, '57P01')
+    assert.match(said.message, /expired|ran out|over/i)
+    await client.end().catch(() => undefined)
+    const session = await removed(id)
+    assert.equal(session['state'], 'EXPIRED')
+  })
+
+  async function request(end?: string): Promise<string> {
+    const answer = await mark.post('/sessions', {
+      dataSource: 'shop',
+      roles: ['role2'],
+      justification: 'outage',
+      ...(end === undefined ? { minutes: 10 } : { end }),
+    })
+    assert.equal(answer.status, 201, JSON.stringify(answer.body))
+    return String(answer.body['id'])
+  }
+
+  async function granted(id: string): Promise<void> {
+    await until(
+      'granted',
+      async () => (await mark.get(`/sessions/${id}`))['state'] === 'GRANTED',
+      30_000,
+    )
+  }
+
+  function removed(id: string): Promise<Record<string, unknown>> {
+    return until(
+      'removed',
+      async () => {
+        const session = await mark.get(`/sessions/${id}`)
+        return session['removedAt'] !== null && session
+      },
+      30_000,
+    )
+  }
+
+  async function connect(id: string): Promise<pg.Client> {
+    const { body } = await mark.post(`/sessions/${id}/credential`, {})
+    const client = new pg.Client(String(body['url']))
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  }
+})

@@ -1,0 +1,486 @@
+import assert from 'node:assert/strict'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { listConnections } from '../../../db/connections.ts'
+import { openStore } from '../../../db/store.ts'
+import { silentLog } from '../../../lib/log.ts'
+import { Journal, type JournalOptions } from '../../../proxy/journal/journal.ts'
+import {
+  encodeEntry,
+  readEntries,
+  type FinishedEntry,
+  type StartedEntry,
+} from '../../../proxy/journal/entries.ts'
+import { Shipper } from '../../../proxy/journal/shipper.ts'
+import { clientOf, failureOf, GrantedWorld, OPERATOR } from '../../support/granted.ts'
+
+const CHILD = join(import.meta.dirname, '../proxy-child.ts')
+
+describe('the journal', () => {
+  let world: GrantedWorld
+  const folders: string[] = []
+
+  before(async () => {
+    world = await GrantedWorld.make()
+  })
+  after(async () => {
+    await world.close()
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  })
+
+  function folder(): string {
+    const made = mkdtempSync(join(tmpdir(), 'daypass-journal-'))
+    folders.push(made)
+    return made
+  }
+
+  function shipping(dir: string) {
+    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    const shipper = new Shipper({ journal, db: world.store.db, log: silentLog })
+    shipper.start()
+    return { journal, shipper }
+  }
+
+  it('reads back what was written, wherever the bytes end', () => {
+    const first = encodeEntry(started(1))
+    const bytes = Buffer.concat([first, encodeEntry(started(2))])
+    for (let end = 0; end <= bytes.length; end += 1) {
+      const { entries, broken } = readEntries(bytes.subarray(0, end))
+      const whole = [first.length, bytes.length].filter((length) => length <= end).length
+      assert.deepEqual([entries.length, broken], [whole, false])
+    }
+    const flipped = Buffer.from(bytes).fill(0x21, 30, 31)
+    assert.equal(readEntries(flipped).broken, true)
+  })
+
+  it('is for its owner alone, and empty once all is in the store', async () => {
+    const proxy = await world.startProxy()
+    const granted = await world.grant()
+    const client = clientOf(proxy.port, granted)
+    await client.connect()
+    await client.query('select 1')
+    const journal = join(proxy.dataDir, 'journal')
+    const [segment = ''] = readdirSync(journal).filter((name) => name.endsWith('.journal'))
+    assert.equal(statSync(join(journal, segment)).mode & 0o777, 0o600)
+    assert.equal(statSync(journal).mode & 0o777, 0o700)
+    await client.end()
+    await world.statements(granted.id, 1)
+    await proxy.stop()
+    assert.deepEqual(readdirSync(journal), ['proxy-id'])
+  })
+
+  it('outlives a killed proxy: finished statements are whole, the running one is unknown', async () => {
+    const dataDir = folder()
+    const granted = await world.grant()
+    // the store is out of reach for the first proxy once the client is in, so only the journal knows
+    const gate = await StoreGate.open(world.proxyUrl)
+    const first = await startChild(world, gate.url, dataDir)
+    const client = clientOf(first.port, granted)
+    client.on('error', () => undefined)
+    await client.connect()
+    gate.shut()
+    for (const n of [1, 2, 3]) await client.query('select $1::int', [n])
+    const asleep = client.query('select pg_sleep(30)').catch(() => undefined)
+    await world.waitUntilAsleep((client as unknown as { processID: number }).processID)
+    first.process.kill('SIGKILL')
+    await once(first.process, 'exit')
+    await asleep
+    await gate.close()
+    assert.equal((await world.statements(granted.id, 0)).length, 0)
+
+    const second = await startChild(world, world.proxyUrl, dataDir)
+    const statements = await world.statements(granted.id, 4)
+    assert.deepEqual(
+      statements.map(({ text, values, outcome }) => [text, values, outcome]),
+      [
+        ['select $1::int', ['1'], 'ok'],
+        ['select $1::int', ['2'], 'ok'],
+        ['select $1::int', ['3'], 'ok'],
+        ['select pg_sleep(30)', [], 'unknown'],
+      ],
+    )
+    const [connection] = await listConnections(world.store.db, OPERATOR, granted.id)
+    assert.equal(connection?.closeReason, 'the proxy was restarted')
+    second.process.kill('SIGKILL')
+    await once(second.process, 'exit')
+  })
+
+  it('keeps what runs while the store is away, and ships it once when the store is back', async () => {
+    const gate = await StoreGate.open(world.proxyUrl)
+    const proxy = await world.startProxy({ url: gate.url })
+    const granted = await world.grant()
+    const client = clientOf(proxy.port, granted)
+    await client.connect()
+    gate.shut()
+    for (let n = 0; n < 50; n += 1) await client.query(`select ${String(n)}`)
+    await sleep(500)
+    assert.equal((await world.statements(granted.id, 0)).length, 0)
+    gate.reopen()
+    for (let patience = 60; patience > 0; patience -= 1) {
+      if ((await world.statements(granted.id, 0)).length === 50) break
+      await sleep(100)
+    }
+    const statements = await world.statements(granted.id, 50)
+    assert.equal(new Set(statements.map(({ text }) => text)).size, 50)
+    assert.equal(statements.length, 50)
+    await client.end()
+    await proxy.stop()
+    await gate.close()
+  })
+
+  it('is cut at the last whole entry when its end was torn', async () => {
+    const dir = folder()
+    const granted = await world.grant()
+    const earlier = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    earlier.append(started(1, granted.id))
+    earlier.append(started(2, granted.id))
+    earlier.flush()
+    earlier.close()
+    const [segment] = earlier.segments
+    assert.ok(segment)
+    appendFileSync(segment.path, encodeEntry(started(3, granted.id)).subarray(0, 40))
+
+    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    const shipper = new Shipper({ journal, db: world.store.db, log: silentLog })
+    shipper.start()
+    const statements = await world.statements(granted.id, 2)
+    assert.deepEqual(
+      statements.map(({ number, outcome }) => [number, outcome]),
+      [
+        [1, 'unknown'],
+        [2, 'unknown'],
+      ],
+    )
+    assert.equal(await shipper.stop(), true)
+    assert.equal(journal.segments.length, 1)
+    journal.close()
+  })
+
+  it('reads on behind an entry that was damaged, and keeps the damaged file', async () => {
+    const dir = folder()
+    const granted = await world.grant()
+    const earlier = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    for (const number of [1, 2, 3]) earlier.append(started(number, granted.id))
+    earlier.flush()
+    earlier.close()
+    const [segment] = earlier.segments
+    assert.ok(segment)
+    const bytes = readFileSync(segment.path)
+    writeFileSync(
+      segment.path,
+      bytes.fill('#', bytes.indexOf('select 2'), bytes.indexOf('select 2') + 8),
+    )
+
+    const { journal, shipper } = shipping(dir)
+    const statements = await world.statements(granted.id, 2)
+    assert.deepEqual(
+      statements.map(({ text }) => text),
+      ['select 1', 'select 3'],
+    )
+    assert.equal(await shipper.stop(), true)
+    journal.close()
+    const kept = readdirSync(dir).filter((name) => name.endsWith('.damaged'))
+    assert.equal(kept.length, 1)
+  })
+
+  it('gets past a row that the store will never take, whatever is wrong with it', async () => {
+    const dir = folder()
+    const granted = await world.grant()
+    const { journal, shipper } = shipping(dir)
+    const outOfRange = { outcome: 'ok', rows: 1e23, bytes: 7, tag: 'INSERT 0 1e23' } as const
+    journal.append(started(1, granted.id))
+    journal.append(finished(1, outOfRange))
+    const nobodys = { ...started(2, granted.id), organization: 'nobody' }
+    journal.append(nobodys)
+    journal.append(finished(2, { outcome: 'ok' }))
+    journal.append(started(3, granted.id))
+    journal.append(finished(3, { outcome: 'ok' }))
+    journal.flush()
+    const statements = await world.statements(granted.id, 2)
+    assert.deepEqual(
+      statements.map(({ number, outcome, rows }) => [number, outcome, rows]),
+      [
+        [1, 'ok', null],
+        [3, 'ok', null],
+      ],
+    )
+    assert.equal(await shipper.stop(), true)
+    journal.close()
+    const [kept = ''] = readdirSync(dir).filter((name) => name.endsWith('.refused'))
+    assert.match(readFileSync(join(dir, kept), 'utf8'), /"nobody".*select 2/)
+  })
+
+  it('keeps an answer that the disk refused, and not a question that therefore never went on', () => {
+    const dir = folder()
+    let isFull = true
+    const write: typeof writeSync = ((...args: Parameters<typeof writeSync>) => {
+      if (isFull) throw new Error('no space left on device')
+      return writeSync(...args)
+    }) as typeof writeSync
+    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog, write })
+    journal.append(finished(1, { outcome: 'ok' }))
+    journal.append(started(2))
+    assert.throws(() => journal.flush(), { code: 'journal_failed' })
+    isFull = false
+    journal.append(started(3))
+    journal.flush()
+    const [segment] = journal.segments
+    assert.ok(segment)
+    const { entries } = readEntries(readFileSync(segment.path))
+    assert.deepEqual(
+      entries.map((entry) => (entry.kind === 'finished' ? entry.number : entry.statement.number)),
+      [1, 3],
+    )
+    journal.close()
+  })
+
+  it('takes nothing more while the disk fails to keep what it has, also where nobody waits for it', async () => {
+    let fault: NodeJS.ErrnoException | null = null
+    const sync = ((_fd, done) => setImmediate(() => done(fault))) satisfies JournalOptions['sync']
+    const journal = new Journal({ folder: folder(), recording: 'prompt', log: silentLog, sync })
+    journal.append(started(1))
+    journal.flush()
+    fault = new Error('input/output error')
+    await sleep(150)
+    journal.append(started(2))
+    assert.throws(() => journal.flush(), { code: 'journal_failed' })
+    fault = null
+    await sleep(150)
+    journal.append(started(3))
+    journal.flush()
+    journal.close()
+  })
+
+  it('is read no further than the store keeps up: what waits is bounded in memory', async () => {
+    const dir = folder()
+    const earlier = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    const closed = openStore('postgres://nobody@127.0.0.1:1/none')
+    await closed.close()
+    const long = 'x'.repeat(16_000_000)
+    for (let number = 1; number <= 6; number += 1) {
+      const entry = started(number)
+      earlier.append({
+        ...entry,
+        statement: { ...entry.statement, text: `${long}${String(number)}` },
+      })
+      earlier.append(finished(number, { outcome: 'ok' }))
+      earlier.flush()
+    }
+    earlier.close()
+    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    const shipper = new Shipper({ journal, db: closed.db, log: silentLog })
+    const before = process.memoryUsage().heapUsed
+    shipper.start()
+    await sleep(3000)
+    const grown = process.memoryUsage().heapUsed - before
+    assert.ok(grown < 30_000_000, `${String(grown)} bytes wait in memory`)
+    void shipper.stop()
+    journal.close()
+  })
+
+  it('forgets nothing when a batch goes twice, and doubles nothing', async () => {
+    const dir = folder()
+    const granted = await world.grant()
+    for (let life = 1; life <= 2; life += 1) {
+      const journal = new Journal({ folder: dir, recording: 'strict', log: silentLog })
+      for (let number = 1; number <= 1200; number += 1) journal.append(started(number, granted.id))
+      journal.flush()
+      journal.close()
+    }
+    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
+    const shipper = new Shipper({ journal, db: world.store.db, log: silentLog })
+    shipper.start()
+    for (let patience = 100; patience > 0 && journal.segments.length > 1; patience -= 1) {
+      await sleep(50)
+    }
+    assert.equal(await shipper.stop(), true)
+    journal.close()
+    const [row] = await countOf(world, granted.id)
+    assert.equal(row?.count, '1200')
+  })
+
+  it('that the disk refuses lets nothing run: FATAL 53100, and the server never saw it', async () => {
+    let isFull = false
+    const write: typeof writeSync = ((...args: Parameters<typeof writeSync>) => {
+      if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+      return writeSync(...args)
+    }) as typeof writeSync
+    const proxy = await world.startProxy({ write })
+    const granted = await world.grant()
+    const client = clientOf(proxy.port, granted)
+    client.on('error', () => undefined)
+    await client.connect()
+    await client.query('select 1')
+    isFull = true
+    const failure = await failureOf(client.query(`insert into goods (name) values ('unrecorded')`))
+    isFull = false
+    assert.equal(failure.code, '53100')
+    assert.match(failure.message, /can not be recorded/)
+    assert.deepEqual(await world.onShop(`select from goods where name = 'unrecorded'`), [])
+
+    const next = clientOf(proxy.port, granted)
+    await next.connect()
+    await next.query('select 2')
+    await next.end()
+    const statements = await world.statements(granted.id, 2)
+    assert.deepEqual(
+      statements.map(({ text }) => text),
+      ['select 1', 'select 2'],
+    )
+  })
+
+  it('that the disk refuses in the middle of a statement ends it, and still says how it ended', async () => {
+    let isFull = false
+    const write: typeof writeSync = ((...args: Parameters<typeof writeSync>) => {
+      if (isFull) throw new Error('no space left on device')
+      return writeSync(...args)
+    }) as typeof writeSync
+    const proxy = await world.startProxy({ write })
+    const granted = await world.grant()
+    const client = clientOf(proxy.port, granted)
+    client.on('error', () => undefined)
+    await client.connect()
+    const failing = failureOf(client.query('select pg_sleep(0.3)'))
+    await sleep(100)
+    isFull = true
+    assert.equal((await failing).code, '53100')
+    isFull = false
+    const [statement] = await world.statements(granted.id, 1)
+    assert.equal(statement?.outcome, 'ok')
+  })
+
+  it('belongs to one proxy at a time', async () => {
+    const dataDir = folder()
+    const child = await startChild(world, world.proxyUrl, dataDir)
+    await assert.rejects(world.startProxy({ dataDir }), { code: 'journal_in_use' })
+    child.process.kill('SIGKILL')
+    await once(child.process, 'exit')
+    const proxy = await world.startProxy({ dataDir })
+    await proxy.stop()
+  })
+})
+
+describe('a port in use', () => {
+  it('stops the start with the setting’s name', async () => {
+    const world = await GrantedWorld.make()
+    const { port } = await world.startProxy()
+    await assert.rejects(
+      world.startProxy({ proxy: { host: '127.0.0.1', port, tls: undefined } }),
+      /DAYPASS_PROXY_PORT/,
+    )
+    await world.close()
+  })
+})
+
+function started(number: number, session = '1'): StartedEntry {
+  return {
+    kind: 'started',
+    connection: '01900000-0000-7000-8000-000000000001',
+    session,
+    organization: '01900000-0000-7000-8000-000000000002',
+    statement: {
+      number,
+      part: 1,
+      partOf: number,
+      text: `select ${String(number)}`,
+      cut: null,
+      kind: 'simple',
+      values: [],
+      statementName: null,
+      portalName: null,
+      startedAt: 1_780_000_000_000 + number + Number(session) * 1_000_000,
+    },
+  }
+}
+
+function finished(number: number, answer: FinishedEntry['answer']): FinishedEntry {
+  return { kind: 'finished', connection: '01900000-0000-7000-8000-000000000001', number, answer }
+}
+
+async function countOf(world: GrantedWorld, id: string) {
+  const { rows } = await world.store.db.raw<{ rows: { count: string }[] }>(
+    'select count(*) from statements where session_id = ?',
+    [id],
+  )
+  return rows
+}
+
+async function startChild(world: GrantedWorld, url: string, dataDir: string) {
+  const key = world.masterKey.toString('hex')
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', 'tsx', CHILD, url, key, dataDir],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  const { stdout } = child
+  assert.ok(stdout)
+  const [line] = (await once(stdout, 'data')) as [Buffer]
+  return { process: child, port: Number(line.toString()) }
+}
+
+/** A way to the store that can be shut. */
+class StoreGate {
+  readonly url: string
+  readonly #server: ReturnType<typeof createServer>
+  readonly #sockets = new Set<Socket>()
+  #isOpen = true
+
+  private constructor(server: ReturnType<typeof createServer>, url: string) {
+    this.#server = server
+    this.url = url
+  }
+
+  static async open(url: string): Promise<StoreGate> {
+    const to = new URL(url)
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const through = new URL(url)
+    through.port = String((server.address() as AddressInfo).port)
+    const gate = new StoreGate(server, through.href)
+    server.on('connection', (socket) => gate.#carry(socket, Number(to.port)))
+    return gate
+  }
+
+  shut(): void {
+    this.#isOpen = false
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  reopen(): void {
+    this.#isOpen = true
+  }
+
+  async close(): Promise<void> {
+    this.shut()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #carry(socket: Socket, port: number): void {
+    if (!this.#isOpen) return void socket.destroy()
+    const store = connect(port, '127.0.0.1')
+    for (const end of [socket, store]) {
+      this.#sockets.add(end)
+      end.on('error', () => undefined)
+      end.on('close', () => {
+        this.#sockets.delete(end)
+        socket.destroy()
+        store.destroy()
+      })
+    }
+    socket.pipe(store).pipe(socket)
+  }
+}

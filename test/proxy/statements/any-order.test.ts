@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { serialize } from 'pg-protocol'
+import { StatementTracker } from '../../../proxy/statements/tracker.ts'
+import { CLIENT_RULES, SERVER_RULES } from '../../../proxy/wire/frame-rules.ts'
+import { FrameReader } from '../../../proxy/wire/frames.ts'
+import { encodeError, encodeReady } from '../../../proxy/wire/to-client.ts'
+import { functionCall, int16, int32, message } from '../../support/wire-messages.ts'
+
+const error = (severity: 'ERROR' | 'FATAL') =>
+  encodeError({ severity, sqlstate: '42601', message: 'no' })
+
+const ASKED = [
+  serialize.query('select 1; select 2'),
+  serialize.parse({ text: 'select $1' }),
+  serialize.parse({ name: 's', text: 'select $1' }),
+  serialize.bind({ values: ['1'] }),
+  serialize.bind({ portal: 'p', statement: 's', values: [Buffer.of(1), null] }),
+  serialize.describe({ type: 'S', name: 's' }),
+  serialize.describe({ type: 'P', name: 'p' }),
+  serialize.execute({}),
+  serialize.execute({ portal: 'p', rows: 1 }),
+  serialize.close({ type: 'S', name: 's' }),
+  serialize.close({ type: 'P', name: 'p' }),
+  functionCall(1, 'a'),
+  serialize.sync(),
+  serialize.copyData(Buffer.from('data')),
+  serialize.copyDone(),
+  serialize.copyFail('no'),
+]
+
+const ANSWERED = [
+  ...['1', '2', '3', 'n', 'I', 's', 'c'].map((type) => message(type)),
+  message('t', int16(1), int32(23)),
+  message('T', int16(0)),
+  message('D', int16(0)),
+  ...['SELECT 1', 'COMMIT', 'DISCARD ALL', 'DEALLOCATE', 'CLOSE CURSOR', 'CLOSE CURSOR ALL'].map(
+    (tag) => message('C', `${tag}\0`),
+  ),
+  message('V', int32(-1)),
+  ...['G', 'H', 'W'].map((type) => message(type, '\0', int16(0))),
+  message('d', 'row'),
+  error('ERROR'),
+  error('FATAL'),
+  ...(['I', 'T', 'E'] as const).map(encodeReady),
+]
+
+describe('proxy/statements, answers in any order', () => {
+  it('never throws, and ends each record once that it began', () => {
+    const step = fc.oneof(
+      fc.constantFrom(...ASKED).map((bytes) => ({ from: 'client', bytes }) as const),
+      fc.constantFrom(...ANSWERED).map((bytes) => ({ from: 'server', bytes }) as const),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const open = new Set<number>()
+        let begun = 0
+        const tracker = new StatementTracker({
+          started: ({ number }) => {
+            begun += 1
+            assert.equal(number, begun)
+            open.add(number)
+          },
+          finished: ({ number, outcome }) => {
+            assert.ok(open.delete(number), `${number} ended twice`)
+            assert.ok(outcome)
+          },
+        })
+        const readers = {
+          client: new FrameReader(CLIENT_RULES, tracker.client),
+          server: new FrameReader(SERVER_RULES, tracker.server),
+        }
+        for (const { from, bytes } of steps) {
+          readers[from].feed(bytes)
+          if (from === 'client') tracker.chunkEnd()
+        }
+        tracker.end()
+
+        assert.deepEqual([...open], [])
+        assert.equal(tracker.pending, 0)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+})

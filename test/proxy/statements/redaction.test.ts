@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { redactSql, redactValue } from '../../../proxy/statements/redaction.ts'
+
+const STANDARD = { backslashEscapes: false }
+
+describe('proxy/redaction', () => {
+  for (const sql of [
+    `create role r password 'hunter2'`,
+    `CREATE USER r WITH LOGIN ENCRYPTED PASSWORD 'hunter2' VALID UNTIL '2030-01-01'`,
+    `alter role r password e'hunter2\\'hunter2'`,
+    `alter role r password E'hunter2''hunter2'`,
+    `alter role r password U&'hunter2' uescape '!'`,
+    `alter role r password n'hunter2'`,
+    `alter role r password $$hunter2$$`,
+    `alter role r password $a$hunter2$$hunter2$a$`,
+    `alter role r password\n-- it's a 'comment'\n/* and /* another's */ one */ 'hunter2'`,
+    `alter role r password 'hunter2'\n  'hunter2'`,
+    `alter role r password 'hunter2''hunter2`,
+    `alter role r password'hunter2'`,
+    `select 'it''s'; alter role r password 'hunter2'; select 'x'`,
+    `select $1; alter role r password 'hunter2'`,
+    `select "odd""name'"; alter role r password 'hunter2'`,
+    `select 'a\\'; alter role r password 'hunter2'`,
+    `create user mapping for u server s options (user 'x', password 'hunter2')`,
+    `create user mapping for u server s options ("password" 'hunter2')`,
+    `alter user mapping for u server s options (set password 'hunter2', add sslpassword 'hunter2')`,
+    `create subscription s connection 'host=h password=hunter2 dbname=d' publication p`,
+    `create subscription s connection 'host=h password = ''hunter2 hunter2''' publication p`,
+    `create subscription s connection E'host=h password=\\'hunter2\\'' publication p`,
+    `create subscription s connection 'postgresql://u:hunter2@h/d' publication p`,
+    `select dblink_connect('host=h password=hunter2')`,
+    `select dblink($q$password=hunter2$q$, 'select 1')`,
+    `do $$ begin execute 'alter role r password ''hunter2'''; end $$`,
+    `do $a$ begin execute $b$alter role r password $c$hunter2$c$$b$; end $a$`,
+    `do 'begin execute ''alter role r password ''''hunter2''''''; end'`,
+    `update pg_authid set rolpassword = 'SCRAM-SHA-256$4096:hunter2$hunter2:hunter2'`,
+  ]) {
+    it(`takes the secret out of ${JSON.stringify(sql)}`, () => {
+      const redacted = redactSql(sql, STANDARD)
+
+      assert.doesNotMatch(redacted, /hunter2/)
+      assert.match(redacted, /\[redacted\]/)
+    })
+  }
+
+  it('leaves everything around the secret as it was', () => {
+    assert.equal(
+      redactSql(`create role r password 'x' valid until '2030-01-01' -- 'y'`, STANDARD),
+      `create role r password '[redacted]' valid until '2030-01-01' -- 'y'`,
+    )
+    assert.equal(
+      redactSql(`select dblink_connect('host=h password=x user=''o'' ')`, STANDARD),
+      `select dblink_connect('host=h password=[redacted] user=''o'' ')`,
+    )
+  })
+
+  for (const sql of [
+    `select 'password'`,
+    `alter role r password null`,
+    `select password, 'x' from users where password = 'y'`,
+    `insert into users (name, password) values ('a', 'b')`,
+    `select 1 /* password 'x' */`,
+    `do $$ begin perform 1 from users where password = 'y'; end $$`,
+    `comment on column users.password is 'what they type'`,
+  ]) {
+    it(`leaves ${JSON.stringify(sql)} alone`, () => {
+      assert.equal(redactSql(sql, STANDARD), sql)
+    })
+  }
+
+  it('reads backslashes in plain constants when the connection does', () => {
+    const sql = `alter role r password 'a\\'hunter2'`
+
+    assert.doesNotMatch(redactSql(sql, { backslashEscapes: true }), /hunter2/)
+  })
+
+  it('takes secrets out of values that are connection strings', () => {
+    assert.equal(redactValue('host=h password=x dbname=d'), 'host=h password=[redacted] dbname=d')
+    assert.equal(redactValue('postgres://u:x@h/d'), 'postgres://u:[redacted]@h/d')
+    assert.equal(redactValue('my password is x'), 'my password is x')
+  })
+
+  it('ends on any text, in time that its length pays for', () => {
+    const pieces = [
+      "'",
+      '"',
+      '$',
+      '$$',
+      '/*',
+      '*/',
+      '--',
+      '\n',
+      '\\',
+      'password',
+      ' ',
+      'e',
+      '=',
+      'x',
+    ]
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces)), (parts) => {
+        redactSql(`password ${parts.join('')}`, STANDARD)
+        redactSql(`password ${parts.join('')}`, { backslashEscapes: true })
+      }),
+    )
+    for (const piece of [...pieces, 'password=', 'postgres://a:', "password '", '$a', "e'", "''"]) {
+      const text = `password${piece.repeat(64 * 1024)}`.slice(0, 64 * 1024)
+      const before = performance.now()
+      redactSql(text, STANDARD)
+      redactSql(`'a=${text}`, STANDARD)
+      assert.ok(performance.now() - before < 1000, piece)
+    }
+  })
+})
