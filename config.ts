@@ -239,8 +239,8 @@ class Reader {
   }
 
   tls(prefix: string): TlsFiles | undefined {
-    const cert = this.text(`${prefix}_CERT`)
-    const key = this.text(`${prefix}_KEY`)
+    const cert = this.#path(`${prefix}_CERT`)
+    const key = this.#path(`${prefix}_KEY`)
     if (cert === undefined && key === undefined) return undefined
     if (cert !== undefined && key !== undefined) return { cert, key }
     this.faults.push(`${prefix}_CERT and ${prefix}_KEY go together: set both or neither`)
@@ -265,6 +265,12 @@ class Reader {
       `${name} must be ${String(KEY_BYTES)} bytes in base64: openssl rand -base64 32`,
     )
     return undefined
+  }
+
+  /** A path already: its `_FILE` twin says the same, and what it holds is read where it is used. */
+  #path(name: string): string | undefined {
+    const named = this.#environment[name]?.trim() ?? this.#environment[`${name}_FILE`]?.trim()
+    return named === '' ? undefined : named
   }
 
   #port(name: string, text: string): number {

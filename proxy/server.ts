@@ -83,7 +83,7 @@ function cannotListen(
   if ('code' in cause && cause.code === 'EADDRINUSE') {
     return new AppError(
       'proxy_port_in_use',
-      `Something else listens on ${where}: stop it, or set DAYPASS_PROXY_PORT to a free port.`,
+      `Another program listens on ${where} already: stop it, or set DAYPASS_PROXY_PORT to a free port.`,
       { cause },
     )
   }

@@ -97,6 +97,11 @@ describe('config', () => {
     )
   })
 
+  it('takes TLS files by path, under either name', () => {
+    const config = readConfig({ DAYPASS_TLS_CERT: '/a.pem', DAYPASS_TLS_KEY_FILE: '/b.pem' })
+    assert.deepEqual(config.portal.tls, { cert: '/a.pem', key: '/b.pem' })
+  })
+
   it('refuses plain http away from this machine unless told that it is a trial', () => {
     const DAYPASS_PUBLIC_URL = 'http://daypass.example.com'
     assert.match(faultsOf({ DAYPASS_PUBLIC_URL }).join(), /passwords would travel in clear/)

@@ -16,7 +16,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listConnections } from '../../../db/connections.ts'
-import { openStore } from '../../../db/store.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { Journal, type JournalOptions } from '../../../proxy/journal/journal.ts'
 import {
@@ -262,33 +261,6 @@ describe('the journal', () => {
     await sleep(150)
     journal.append(started(3))
     journal.flush()
-    journal.close()
-  })
-
-  it('is read no further than the store keeps up: what waits is bounded in memory', async () => {
-    const dir = folder()
-    const earlier = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    const closed = openStore('postgres://nobody@127.0.0.1:1/none')
-    await closed.close()
-    const long = 'x'.repeat(16_000_000)
-    for (let number = 1; number <= 6; number += 1) {
-      const entry = started(number)
-      earlier.append({
-        ...entry,
-        statement: { ...entry.statement, text: `${long}${String(number)}` },
-      })
-      earlier.append(finished(number, { outcome: 'ok' }))
-      earlier.flush()
-    }
-    earlier.close()
-    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    const shipper = new Shipper({ journal, db: closed.db, log: silentLog })
-    const before = process.memoryUsage().heapUsed
-    shipper.start()
-    await sleep(3000)
-    const grown = process.memoryUsage().heapUsed - before
-    assert.ok(grown < 30_000_000, `${String(grown)} bytes wait in memory`)
-    void shipper.stop()
     journal.close()
   })
 
