@@ -41,7 +41,7 @@ export function resolveWindow(
   const faults = faultsOf(asked, now)
   if (faults !== undefined) return { faults }
   const window = windowOf(asked, shortestDefault(roles), now)
-  const fault = lengthFault(window, roles)
+  const fault = lengthFault(window, roles, asked.end)
   if (fault === undefined) return { window }
   return { faults: { [asked.end === undefined ? 'minutes' : 'end']: fault } }
 }
@@ -86,7 +86,11 @@ function windowOf(asked: AskedWindow, defaultMinutes: number, now: DateTime<true
   return { kind: 'fixed', start, end }
 }
 
-function lengthFault(window: Window, roles: readonly RoleTimes[]): string | undefined {
+function lengthFault(
+  window: Window,
+  roles: readonly RoleTimes[],
+  askedEnd: DateTime<true> | undefined,
+): string | undefined {
   const length =
     window.kind === 'fixed'
       ? window.end.toMillis() - window.start.toMillis()
@@ -94,10 +98,18 @@ function lengthFault(window: Window, roles: readonly RoleTimes[]): string | unde
   if (length < MINIMUM_MS) return 'The window must be at least 5 seconds long.'
   const binding = bindingMaximum(roles)
   if (binding === undefined || length <= binding.maximumMinutes * MINUTE_MS) return undefined
-  const most = `${binding.name} may be had for at most ${String(binding.maximumMinutes)} minutes at a time`
-  if (window.kind === 'from approval') return `${most}: ask for less.`
-  const latest = window.start.plus({ minutes: binding.maximumMinutes })
-  return `${most}: choose an end no later than ${latest.toISO()}.`
+  const minutes = String(binding.maximumMinutes)
+  const most = `${binding.name} may be had for at most ${minutes} minutes at a time`
+  if (window.kind === 'from approval' || askedEnd === undefined) {
+    return `${most}: enter ${minutes} or fewer.`
+  }
+  const latest = window.start.plus({ minutes: binding.maximumMinutes }).setZone(askedEnd.zone)
+  return `${most}: choose an end no later than ${wallText(latest)}.`
+}
+
+/** To the minute, in the zone that the end was given in: `2026-03-01 14:00 UTC +1`. */
+function wallText(at: DateTime): string {
+  return at.toFormat(at.offset === 0 ? "yyyy-LL-dd HH:mm 'UTC'" : "yyyy-LL-dd HH:mm 'UTC' Z")
 }
 
 function shortestDefault(roles: readonly RoleTimes[]): number {

@@ -133,24 +133,3 @@ export async function createPerson(
   })
   return made
 }
-
-/** Locks a person out or lets them in again, with its record; the broker ends what they were granted. */
-export async function setDisabled(
-  tx: Transaction,
-  origin: Origin,
-  { person, disabled }: { readonly person: Person; readonly disabled: boolean },
-): Promise<void> {
-  await rows(
-    tx,
-    `update people
-        set disabled_at = case when :disabled then coalesce(disabled_at, now()) end
-      where id = :id`,
-    { id: person.id, disabled },
-  )
-  await appendRecord(tx, origin, await storeTime(tx), {
-    action: disabled ? 'user.locked' : 'user.unlocked',
-    area: 'users',
-    subject: { type: 'user', id: person.id, name: person.username },
-    outcome: 'ok',
-  })
-}

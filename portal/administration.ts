@@ -252,6 +252,26 @@ const RULES = [
   { constraint: 'role_names_are_unique', field: 'name', sentence: TAKEN },
   { constraint: 'data_source_names_are_unique', field: 'name', sentence: TAKEN },
   {
+    constraint: 'role_names_are_short',
+    field: 'name',
+    sentence: 'The name of a role has at most 63 characters.',
+  },
+  {
+    constraint: 'group_names_are_short',
+    field: 'name',
+    sentence: 'The name of a group has at most 200 characters.',
+  },
+  {
+    constraint: 'display_names_are_short',
+    field: 'displayName',
+    sentence: 'A display name has at most 200 characters.',
+  },
+  {
+    constraint: 'ports_are_real',
+    field: 'url',
+    sentence: 'Write the port in the URL as a number from 1 to 65535.',
+  },
+  {
     constraint: 'data_source_names_are_plain',
     field: 'name',
     sentence: 'Use letters, digits, spaces and . _ - in the name, at most 63 of them.',

@@ -5,8 +5,10 @@ import { openAttempts } from './attempts.ts'
 import { bearerOnly } from './api/bearer.ts'
 import { openMetrics } from './api/metrics.ts'
 import { sameOriginOnly } from './csrf.ts'
+import { answerWithin } from './deadline.ts'
 import type { PortalDeps } from './deps.ts'
-import { answerErrorPage, answerProblem, nothingHere } from './failures.ts'
+import { MethodNotAllowed } from './errors.ts'
+import { answerErrorPage, answerProblem, noteLate, nothingHere } from './failures.ts'
 import { noStore, securityHeaders } from './headers.ts'
 import { health } from './pages/health.ts'
 import { ASSETS } from './presenters/page.ts'
@@ -37,13 +39,14 @@ export function createApp(deps: PortalDeps): Express {
   app.get('/readyz', noStore, ready, answerProblem(deps))
   app.use('/api', api(deps, metrics))
   app.use(pages(deps))
+  app.use(noteLate(deps))
   return app
 }
 
 function api(deps: PortalDeps, metrics: ReturnType<typeof openMetrics>): express.Router {
   const router = express.Router()
   const attempts = openAttempts()
-  router.use(noStore)
+  router.use(noStore, answerWithin(deps.answerWithinMs))
   mount(router, publicApiRoutes(), '/v1')
   router.use(bearerOnly(deps, attempts))
   router.use(express.json({ limit: JSON_LIMIT }))
@@ -55,7 +58,7 @@ function api(deps: PortalDeps, metrics: ReturnType<typeof openMetrics>): express
 function pages(deps: PortalDeps): express.Router {
   const router = express.Router()
   const signIns = openSignIns(deps)
-  router.use(noStore)
+  router.use(noStore, answerWithin(deps.answerWithinMs))
   router.use(...signIns.handlers)
   router.use(express.urlencoded({ extended: false, limit: FORM_LIMIT }))
   router.use(sameOriginOnly(deps.config.publicUrl))
@@ -64,6 +67,20 @@ function pages(deps: PortalDeps): express.Router {
   return router
 }
 
+/** Mounts routes, and an answer to every other method of their addresses (RFC 9110, 15.5.6). */
 function mount(router: express.Router, routes: readonly Route[], prefix = ''): void {
   for (const { method, path, handle } of routes) router[method](prefix + path, handle)
+  for (const address of new Set(routes.map(({ path }) => path))) {
+    const methods = routes.filter(({ path }) => path === address).map(({ method }) => method)
+    router.all(prefix + address, refuseMethod(methods))
+  }
+}
+
+function refuseMethod(methods: readonly Route['method'][]): express.RequestHandler {
+  const allow = methods.map((method) => (method === 'get' ? 'GET, HEAD' : 'POST')).join(', ')
+  return (req, res) => {
+    res.set('allow', allow)
+    if (req.method !== 'OPTIONS') throw new MethodNotAllowed(allow)
+    res.status(204).end()
+  }
 }

@@ -11,6 +11,8 @@ export interface PortalDeps {
   readonly shutdown: Shutdown
   /** Where people reach the proxy, when it is known better than the settings say (port 0). */
   readonly proxyAddress?: Address | undefined
+  /** How long a request may wait for the store, in milliseconds. */
+  readonly answerWithinMs?: number | undefined
   /** Shown on the sign-in page of a demo, and nowhere else. */
   readonly demoAccounts?: readonly DemoAccount[] | undefined
 }

@@ -20,6 +20,13 @@ export class NotFound extends AppError {
   }
 }
 
+/** The address is there, but takes other methods. */
+export class MethodNotAllowed extends AppError {
+  constructor(allow: string) {
+    super('method_not_allowed', `This address takes ${allow} only.`, { facts: { allow } })
+  }
+}
+
 /** Something in the form or body has to be mended first: a sentence a field. */
 export class InvalidRequest extends AppError {
   constructor(fields: FieldMistakes) {
@@ -46,6 +53,7 @@ const STATUS: Readonly<Record<string, number>> = {
   cross_site: 403,
   form_outdated: 403,
   not_found: 404,
+  method_not_allowed: 405,
   already_decided: 409,
   state_changed: 409,
   session_not_granted: 409,
@@ -60,6 +68,7 @@ const STATUS: Readonly<Record<string, number>> = {
   too_many_tries: 429,
   too_many_downloads: 429,
   part_not_started: 503,
+  store_silent: 503,
   store_unreachable: 503,
   store_not_migrated: 503,
   store_is_newer: 503,
@@ -72,6 +81,15 @@ const STORE_AWAY: Failure = {
   mistakes: {},
   retryAfter: 5,
 }
+/** It may have been heard before it fell silent. */
+const STORE_SILENT: Failure = {
+  status: 503,
+  code: 'store_silent',
+  sentence:
+    'The store of Daypass does not answer. What you sent may still be done: look before you send it again.',
+  mistakes: {},
+  retryAfter: 5,
+}
 const UNFORESEEN: Failure = {
   status: 500,
   code: 'internal',
@@ -81,6 +99,7 @@ const UNFORESEEN: Failure = {
 
 /** What to tell about anything that was thrown while a request was served. */
 export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof Error && thrown.message === QUERY_TIMEOUT) return STORE_SILENT
   if (isStoreAway(thrown)) return STORE_AWAY
   const error = foreseen(thrown)
   const status = error && STATUS[error.code]
@@ -144,9 +163,11 @@ const AWAY_CODES = new Set([
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
 ])
+/** What pg throws without a code where an answer does not come in time. */
+const QUERY_TIMEOUT = 'Query read timeout'
 /** pg and its pool throw these without a code. */
 const AWAY_SENTENCES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Knex: Timeout acquiring)/
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Knex: Timeout acquiring)/
 
 function isStoreAway(thrown: unknown): boolean {
   if (thrown instanceof AggregateError) return thrown.errors.some(isStoreAway)

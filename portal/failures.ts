@@ -4,6 +4,8 @@ import { sentenceOf } from '../lib/errors.ts'
 import type { PortalDeps } from './deps.ts'
 import { failureOf, NotFound, type Failure } from './errors.ts'
 import type { Link } from './presenters/pieces.ts'
+import { visibleLines } from './presenters/visible-lines.ts'
+import { visible } from './presenters/visible.ts'
 import { render } from './render.ts'
 import { bareShell, openShell, type Shell } from './shell.ts'
 import { findVisit, requestIdOf } from './visit.ts'
@@ -23,7 +25,7 @@ export function answerProblem(deps: PortalDeps): ErrorRequestHandler {
     }
     const { status, code, sentence, mistakes } = failure
     announce(res, failure)
-    if (status === 401) res.set('www-authenticate', 'Bearer realm="Daypass"')
+    if (status === 401) res.set('www-authenticate', challengeFor(code))
     const problem = {
       type: 'about:blank',
       title: STATUS_CODES[status] ?? 'Error',
@@ -35,6 +37,12 @@ export function answerProblem(deps: PortalDeps): ErrorRequestHandler {
     }
     res.type('application/problem+json').send(JSON.stringify(problem))
   }
+}
+
+/** RFC 6750, 3: a token that was wrong is told apart from one that was not sent. */
+function challengeFor(code: string): string {
+  const realm = 'Bearer realm="Daypass"'
+  return code === 'token_not_valid' ? `${realm}, error="invalid_token"` : realm
 }
 
 /** Answers with the error page, whatever went wrong; it needs no store when that is what failed. */
@@ -57,18 +65,35 @@ export function answerErrorPage(deps: PortalDeps): ErrorRequestHandler {
       page,
       status: failure.status,
       heading,
-      sentence: failure.sentence,
+      sentence: visible(failure.sentence),
+      typed: typedIn(req, failure),
       next: linksFrom(req, failure),
       reference: failure.status >= 500 ? requestIdOf(req) : undefined,
     })
   }
 }
 
+/** What fails after its answer has begun, or has been given for it, can only be noted. */
+export function noteLate({ log }: PortalDeps): ErrorRequestHandler {
+  return (thrown, req, res, next) => {
+    if (!res.headersSent) {
+      next(thrown)
+      return
+    }
+    const facts = { request: requestIdOf(req), error: sentenceOf(thrown) }
+    log.warn(facts, 'a request failed after its answer had begun')
+    if (!res.writableEnded) res.destroy()
+  }
+}
+
 const HEADINGS: Readonly<Record<number, string>> = {
+  400: 'This can not be read',
   403: 'This was not allowed',
   404: 'Nothing here',
+  405: 'Not in this way',
   409: 'Things have moved on',
   413: 'Too large',
+  422: 'Something has to be mended first',
   429: 'Slow down a little',
   500: 'Something went wrong',
   503: 'Back in a moment',
@@ -101,6 +126,22 @@ async function shellFor(
     // the first failure is the one worth telling; this one is met again at the next page
     return bareShell(heading)
   }
+}
+
+const TYPED = new Set(['justification', 'reason', 'comment'])
+
+/**
+ * What a person wrote in the form that failed, so that it can be copied and is not lost; what another
+ * site made their browser send is not theirs.
+ */
+function typedIn(req: Request, { code }: Failure): string | undefined {
+  const body: unknown = req.body
+  if (code === 'cross_site' || typeof body !== 'object' || body === null) return undefined
+  const texts = Object.entries(body).map(([name, value]: [string, unknown]) =>
+    TYPED.has(name) && typeof value === 'string' ? value.trim() : '',
+  )
+  const text = texts.find((one) => one !== '')
+  return text === undefined ? undefined : visibleLines(text)
 }
 
 function linksFrom(req: Request, { status }: Failure): Link[] {

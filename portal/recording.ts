@@ -20,7 +20,8 @@ export async function readRecording(
   session: Session,
   place: { readonly after?: string; readonly limit: number },
 ): Promise<StatementPage> {
-  if (!mayReadRecording(scope, session)) return { statements: [] }
+  // nothing runs before there is a session user: an approver's look at a request reads no recording
+  if (!mayReadRecording(scope, session) || session.grantedAt === null) return { statements: [] }
   if (session.requester.id !== scope.person.id) await recordView(store, origin, snapshotOf(session))
   return listStatements(store.db, scope, session.id, place)
 }

@@ -2,6 +2,7 @@ import path from 'node:path'
 import ejs from 'ejs'
 import type { Response } from 'express'
 import { projectRoot } from '../lib/project.ts'
+import { nonceOf } from './headers.ts'
 import type * as pages from './presenters/pages.ts'
 
 /** Every view that is a page, and the one object it takes. */
@@ -28,14 +29,15 @@ const VIEWS = path.join(projectRoot, 'views')
 const OPTIONS: ejs.Options = { strict: true, localsName: 'v', _with: false, cache: true }
 
 /**
- * Answers with a view, which sees the model as `v` and nothing else: neither the query nor the
- * application's own settings can reach a template.
+ * Answers with a view, which sees the model as `v`, with this answer's nonce in its page, and
+ * nothing else: neither the query nor the application's own settings can reach a template.
  */
 export async function render<View extends keyof Views>(
   res: Response,
   view: View,
   model: Views[View],
 ): Promise<void> {
-  const html = await ejs.renderFile(path.join(VIEWS, `${view}.ejs`), { ...model }, OPTIONS)
+  const page = { ...model.page, nonce: nonceOf(res) }
+  const html = await ejs.renderFile(path.join(VIEWS, `${view}.ejs`), { ...model, page }, OPTIONS)
   res.type('html').send(html)
 }

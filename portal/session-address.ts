@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { findSession, type Session } from '../db/sessions.ts'
 import { parseSessionId, type SessionId } from '../lib/ids.ts'
+import { isOwnRequest } from '../broker/policy.ts'
 import type { PortalDeps } from './deps.ts'
 import { NotFound } from './errors.ts'
 import { visitOf } from './visit.ts'
@@ -18,4 +19,14 @@ export async function getSessionIn(req: Request, { store }: PortalDeps): Promise
   const session = await findSession(store.db, visitOf(req).scope, sessionIdIn(req))
   if (session === undefined) throw new NotFound()
   return session
+}
+
+/**
+ * The number of the session in the address, where it is this person's own. Another's credential is
+ * not there for anybody, an admin or approver who sees the session included. Errors: `not_found`.
+ */
+export async function ownSessionIdIn(req: Request, deps: PortalDeps): Promise<SessionId> {
+  const session = await getSessionIn(req, deps)
+  if (!isOwnRequest(session, visitOf(req).scope.person)) throw new NotFound()
+  return session.id
 }

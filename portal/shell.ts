@@ -14,8 +14,16 @@ export interface Shell {
   readonly zones: Zones
 }
 
-/** Reads what the frame of a page shows of this request; takes the flash, which shows once. */
-export async function openShell(deps: PortalDeps, req: Request, title: string): Promise<Shell> {
+/**
+ * Reads what the frame of a page shows of this request; takes the flash, which shows once. `path`
+ * is the entry of the menu to mark, where the request's own address is not below it.
+ */
+export async function openShell(
+  deps: PortalDeps,
+  req: Request,
+  title: string,
+  path = req.path,
+): Promise<Shell> {
   const scope = findVisit(req)?.scope
   const portalMode = deps.config.portal.mode
   const [zones, waiting] = await Promise.all([
@@ -24,10 +32,10 @@ export async function openShell(deps: PortalDeps, req: Request, title: string): 
   ])
   const page = presentPage({
     title,
-    path: req.path,
+    path,
     scope,
-    // a token makes a row in the store: strangers get one for the sign-in form alone
-    csrfToken: scope !== undefined || req.path === '/sign-in' ? csrfTokenFor(req) : '',
+    // a token makes a row in the store: strangers get one with the sign-in form alone
+    csrfToken: scope === undefined ? '' : csrfTokenFor(req),
     flash: takeFlash(req),
     zone: zones.central,
     waiting,

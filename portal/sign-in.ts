@@ -30,7 +30,7 @@ const SIGN_IN_MS = 12 * 60 * 60 * 1000
 const ANONYMOUS_MS = 60 * 60 * 1000
 const POOL_SIZE = 4
 const CONNECT_DEADLINE_MS = 5_000
-const STATEMENT_DEADLINE_MS = 10_000
+const STATEMENT_DEADLINE_MS = 5_000
 const PRUNE_EVERY_SECONDS = 900
 
 const PORTAL: PartScope = { kind: 'part', part: 'portal' }
@@ -93,6 +93,8 @@ function cookieSessions(deps: PortalDeps, cookie: Cookie): RequestHandler {
     application_name: 'daypass sign-ins',
     connectionTimeoutMillis: CONNECT_DEADLINE_MS,
     statement_timeout: STATEMENT_DEADLINE_MS,
+    // the server's own deadline is no help where the server has fallen silent
+    query_timeout: STATEMENT_DEADLINE_MS,
   })
   // a connection that dies idle is replaced at its next use
   pool.on('error', () => undefined)

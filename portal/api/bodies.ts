@@ -1,21 +1,32 @@
-import { DateTime } from 'luxon'
 import { z } from 'zod'
+import { isStorable } from '../../broker/request.ts'
 import { TLS_MODES } from '../../db/data-sources.ts'
+import { readInstant } from '../forms/instants.ts'
 import { PASSWORD_LEAST, PASSWORD_MOST } from '../passwords.ts'
 
 /** Far beyond what any field takes; the broker says the exact limits in its own sentences. */
 const LONG_TEXT = 10_000
 const DAYS_30_MINUTES = 43_200
-const OFFSET = /(Z|[+-][0-9]{2}(:?[0-9]{2})?)$/i
+/** Behind a time of day: the end of `2026-01-31` alone looks like an offset too. */
+const OFFSET = /T[0-9:.,]+(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$/i
 
 const text = z.string().max(LONG_TEXT)
-const name = z.string().trim().min(1).max(200)
+const kept = z
+  .string()
+  .refine(isStorable, { error: 'This holds a NUL or half a character: remove it.' })
+const name = kept.trim().min(1).max(200)
+const databaseName = kept.trim().min(1).max(63)
 const instant = z
   .string()
-  .refine((value) => OFFSET.test(value) && DateTime.fromISO(value).isValid, {
-    error: 'Write the time as ISO-8601 with its offset, such as 2026-01-31T14:30:00Z.',
+  .transform((value, context) => {
+    const reading = readInstant(value, { zone: 'utc', day: 'first' })
+    if (reading.ok && OFFSET.test(value)) return reading.value
+    context.addIssue({
+      code: 'custom',
+      message: 'Write the time as ISO-8601 with its offset, such as 2026-01-31T14:30:00Z.',
+    })
+    return z.NEVER
   })
-  .transform(parseInstant)
   .meta({ format: 'date-time' })
 
 export const sessionBody = z.strictObject({
@@ -44,21 +55,21 @@ export const nothingBody = z.strictObject({})
 export const dataSourceBody = z.strictObject({
   name,
   /** The admin login: sealed to the broker when kept, and never answered. */
-  url: text.min(1),
+  url: kept.min(1).max(LONG_TEXT),
   databases: z.array(name).min(1).optional(),
   defaultDatabase: name.optional(),
   tls: z.enum(TLS_MODES).default('verify-full'),
-  tlsCa: z.string().max(100_000).optional(),
-  residueOwner: z.string().trim().min(1).max(63).optional(),
-  justificationPattern: z.string().max(1000).optional(),
-  justificationMessage: z.string().max(1000).optional(),
+  tlsCa: kept.max(100_000).optional(),
+  residueOwner: databaseName.optional(),
+  justificationPattern: kept.max(1000).optional(),
+  justificationMessage: kept.max(1000).optional(),
 })
 
 export const roleBody = z.strictObject({
   dataSource: name,
-  name: z.string().trim().min(1).max(63),
-  databaseRole: z.string().trim().min(1).max(63),
-  description: z.string().trim().max(1000).default(''),
+  name: databaseName,
+  databaseRole: databaseName,
+  description: kept.trim().max(1000).default(''),
   group: name.optional(),
   approvers: z.array(name).optional(),
   approvalsNeeded: z.int().min(0).max(10).default(1),
@@ -74,8 +85,7 @@ export const userBody = z.strictObject({
   }),
   displayName: name.optional(),
   email: z.email({ error: 'Write the e-mail address as name@example.com.' }).optional(),
-  password: z
-    .string()
+  password: kept
     .min(PASSWORD_LEAST, { error: `Choose a password of at least ${PASSWORD_LEAST} characters.` })
     .max(PASSWORD_MOST)
     .optional(),
@@ -83,9 +93,3 @@ export const userBody = z.strictObject({
   auditUser: z.boolean().default(false),
   managementPrivilege: z.enum(['none', 'read_only', 'admin']).default('none'),
 })
-
-function parseInstant(value: string): DateTime<true> {
-  const at = DateTime.fromISO(value, { setZone: true }).toUTC()
-  if (!at.isValid) throw new Error('an instant that was checked is none')
-  return at
-}

@@ -9,7 +9,7 @@ type Json = Readonly<Record<string, unknown>>
 interface Operation {
   readonly summary: string
   readonly body?: z.ZodType
-  readonly answer: keyof typeof schemas | 'text'
+  readonly answer: keyof typeof schemas | 'text' | 'file'
   readonly status?: number
   /** Names of query parameters. */
   readonly query?: readonly string[]
@@ -31,6 +31,8 @@ const AUDIT_QUERY = [
   'role',
   'username',
   'dataSource',
+  'clientIp',
+  'reason',
   'q',
   'zone',
   'cursor',
@@ -113,7 +115,7 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
   '/audit/download': {
     get: {
       summary: 'The audit trail as a file',
-      answer: 'text',
+      answer: 'file',
       query: ['format', 'includeFilters', ...AUDIT_QUERY],
       errors: [404, 422],
     },
@@ -212,8 +214,13 @@ const PROBLEM: Json = {
 }
 
 function contentOf(answer: Operation['answer']): Json {
-  if (answer === 'text') return { 'text/plain': { schema: { type: 'string' } } }
+  if (answer === 'text') return textual('text/plain')
+  if (answer === 'file') return textual('text/plain', 'text/csv', 'application/jsonl')
   return { 'application/json': { schema: { $ref: `#/components/schemas/${answer}` } } }
+}
+
+function textual(...types: readonly string[]): Json {
+  return Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]))
 }
 
 function schemaOf(body: z.ZodType): Json {

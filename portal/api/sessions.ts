@@ -12,7 +12,7 @@ import { sessionJson } from '../presenters/session-json.ts'
 import { parseState } from '../presenters/session-states.ts'
 import { statementJson } from '../presenters/statement-json.ts'
 import { mayReadRecording, readRecording } from '../recording.ts'
-import { getSessionIn, sessionIdIn } from '../session-address.ts'
+import { getSessionIn, ownSessionIdIn, sessionIdIn } from '../session-address.ts'
 import { visitOf } from '../visit.ts'
 import {
   approvalBody,
@@ -53,7 +53,7 @@ export function sessionsApi(deps: PortalDeps) {
   const credential: RequestHandler = async (req, res) => {
     readBody(req, nothingBody)
     const { scope, origin } = visitOf(req)
-    const made = await makeCredential(store, scope, origin, sessionIdIn(req))
+    const made = await makeCredential(store, scope, origin, await ownSessionIdIn(req, deps))
     const connection = connectionFor(deps, made)
     res.json({ ...connection, port: Number(connection.port) })
   }

@@ -1,4 +1,5 @@
 import { TLS_MODES } from '../../db/data-sources.ts'
+import type { ManagementPrivilege } from '../../db/people.ts'
 import type { Flags } from '../../db/person-changes.ts'
 import type { DataSourceCommand, RoleCommand, UserCommand } from '../administration.ts'
 import { userBody } from '../api/bodies.ts'
@@ -94,10 +95,12 @@ export function readUser(body: unknown): Reading<UserCommand> {
 /** Reads the flags of a person: the boxes that are ticked. */
 export function readFlags(body: unknown): Flags {
   const flags = fieldsOf(body).list('flags')
-  return {
-    auditUser: flags.includes('audit'),
-    managementPrivilege: flags.includes('admin') ? 'admin' : 'none',
-  }
+  return { auditUser: flags.includes('audit'), managementPrivilege: privilegeIn(flags) }
+}
+
+function privilegeIn(flags: readonly string[]): ManagementPrivilege {
+  if (flags.includes('admin')) return 'admin'
+  return flags.includes('read_only') ? 'read_only' : 'none'
 }
 
 function passwordMistake(password: string): string | undefined {

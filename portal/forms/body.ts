@@ -9,7 +9,8 @@ import { InvalidRequest } from '../errors.ts'
  */
 export function readBody<T>(req: Request, schema: z.ZodType<T>): T {
   const body: unknown = req.body
-  if (body === undefined && req.get('content-type') !== undefined && carriesBody(req)) {
+  // a body of another type, or of none, was left unread: to go on would lose what it says
+  if (body === undefined && carriesBody(req)) {
     throw new AppError('media_type_unknown', 'Send the body as application/json in UTF-8.')
   }
   if (Array.isArray(body)) {
@@ -20,7 +21,7 @@ export function readBody<T>(req: Request, schema: z.ZodType<T>): T {
 
 /** Checks a value against its schema. Errors: `invalid_request`. */
 export function check<T>(value: unknown, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(value, { reportInput: true })
   if (result.success) return result.data
   throw new InvalidRequest(mistakesFrom(result.error.issues))
 }
@@ -30,16 +31,19 @@ function carriesBody(req: Request): boolean {
 }
 
 function mistakesFrom(issues: readonly z.core.$ZodIssue[]): Record<string, string> {
-  const mistakes: Record<string, string> = {}
+  // the keys are the sender's: in an object of ours "__proto__" would be no key
+  const mistakes = new Map<string, string>()
   for (const issue of issues) {
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) mistakes[key] = `There is no field ${JSON.stringify(key)} here.`
+      for (const key of issue.keys) {
+        mistakes.set(key, `There is no field ${JSON.stringify(key)} here.`)
+      }
       continue
     }
     const field = issue.path.map(String).join('.') || 'body'
-    mistakes[field] ??= sentenceFor(issue, field)
+    if (!mistakes.has(field)) mistakes.set(field, sentenceFor(issue, field))
   }
-  return mistakes
+  return Object.fromEntries(mistakes)
 }
 
 /** zod's own sentences speak of types and not of what to do. */
@@ -49,8 +53,10 @@ function sentenceFor(issue: z.core.$ZodIssue, field: string): string {
       return issue.input === undefined
         ? `Give ${field}.`
         : `Give ${field} as ${EXPECTED[issue.expected] ?? issue.expected}.`
-    case 'too_small':
-      return `Give ${field} of at least ${String(issue.minimum)}${unitOf(issue.origin)}.`
+    case 'too_small': {
+      const bound = issue.inclusive === false ? 'more than' : 'at least'
+      return `Give ${field} of ${bound} ${String(issue.minimum)}${unitOf(issue.origin)}.`
+    }
     case 'too_big':
       return `Give ${field} of at most ${String(issue.maximum)}${unitOf(issue.origin)}.`
     case 'invalid_value':

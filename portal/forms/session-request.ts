@@ -78,7 +78,13 @@ function readTime(
   // the zone's own mistake is told at the zone
   if (zone === undefined) return {}
   const reading = readInstant(text, { zone, day: 'first' })
-  return reading.ok ? { at: reading.value } : { mistake: reading.sentence }
+  // in the zone it was chosen in, which is how the broker then speaks of it
+  return reading.ok ? { at: inZone(reading.value, zone) } : { mistake: reading.sentence }
+}
+
+function inZone(at: DateTime<true>, zone: string): DateTime<true> {
+  const local = at.setZone(zone)
+  return local.isValid ? local : at
 }
 
 const WHOLE = /^[0-9]{1,6}$/

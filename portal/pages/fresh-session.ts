@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express'
+import { IANAZone } from 'luxon'
 import { requestSession } from '../../broker/lifecycle.ts'
 import { explainRoles, justificationRule } from '../../broker/policy.ts'
 import { resolveWindow } from '../../broker/window.ts'
@@ -14,9 +15,10 @@ import {
   untouchedRequest,
   type TypedRequest,
 } from '../forms/session-request.ts'
+import type { Zones } from '../presenters/moments.ts'
 import { presentFreshSession, presentPreview } from '../presenters/fresh-session.ts'
 import { render } from '../render.ts'
-import { flash, openShell, zonesOf } from '../shell.ts'
+import { flash, openShell, zonesOf, type Shell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
 
 /** Request Access: the form, what it would mean, and the request itself. */
@@ -57,13 +59,22 @@ export function freshSessionPages(deps: PortalDeps) {
     }
   }
 
-  return { fresh, preview, create }
+  /** Reloading the answer to a post lands here. */
+  const back: RequestHandler = (_req, res) => res.redirect(303, '/sessions/new')
+
+  return { fresh, preview, create, back }
 }
 
-/** A zone that a person picked is shown beside Central Manager's from then on. */
+/** A zone that a person picked is shown beside Central Manager's from then on; one that is none is not. */
 function rememberZone(req: Request, choice: string): void {
-  const own = choice === '' || choice === 'central' ? undefined : choice
-  if (own !== undefined && own !== 'utc' && req.session.zone !== own) req.session.zone = own
+  if (['', 'central', 'utc', req.session.zone].includes(choice)) return
+  if (IANAZone.isValidZone(choice)) req.session.zone = choice
+}
+
+/** The browser's zone, where it said so, stands in for one that the person has not picked yet. */
+function zonesToShow(req: Request, { zones }: Shell): Zones {
+  const browsers = fieldsOf(req.body).text('browserZone')
+  return { ...zones, own: zones.own ?? (IANAZone.isValidZone(browsers) ? browsers : undefined) }
 }
 
 async function onlySource(deps: PortalDeps, req: Request): Promise<string> {
@@ -86,7 +97,7 @@ async function renderForm(
 ): Promise<void> {
   const { db } = deps.store
   const { scope } = visitOf(req)
-  const shell = await openShell(deps, req, 'Request Access')
+  const shell = await openShell(deps, req, 'Request Access', '/sessions/new')
   const sources = (await listDataSources(db, scope)).filter(({ disabledAt }) => disabledAt === null)
   const source = sources.find(
     ({ name, id }) => name === typed.dataSource || id === typed.dataSource,
@@ -115,7 +126,7 @@ async function renderForm(
     typed: source === undefined ? typed : { ...typed, dataSource: source.name },
     mistakes: found,
     justificationHint: rule === undefined || rule.message === '' ? undefined : rule.message,
-    preview: window && presentPreview(window, chosen, { zones: shell.zones, lapses }),
+    preview: window && presentPreview(window, chosen, { zones: zonesToShow(req, shell), lapses }),
   })
   await render(res, 'sessions/fresh', page)
 }

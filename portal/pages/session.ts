@@ -3,6 +3,7 @@ import { makeCredential } from '../../broker/credentials.ts'
 import { approve, cancel, deny, terminate } from '../../broker/lifecycle.ts'
 import type { Session } from '../../broker/session.ts'
 import { listSessionRecords } from '../../db/audit-search.ts'
+import { listConnections } from '../../db/connections.ts'
 import { findDataSource } from '../../db/data-sources.ts'
 import { listCredentials } from '../../db/sessions.ts'
 import { storeTime } from '../../db/store.ts'
@@ -14,7 +15,8 @@ import { presentSession, type Returned } from '../presenters/session-page.ts'
 import type { Credential } from '../presenters/session-pages.ts'
 import { readRecording } from '../recording.ts'
 import { render } from '../render.ts'
-import { getSessionIn, sessionIdIn } from '../session-address.ts'
+import { listDescriptions } from '../role-descriptions.ts'
+import { getSessionIn, ownSessionIdIn, sessionIdIn } from '../session-address.ts'
 import { flash, openShell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
 
@@ -30,8 +32,7 @@ export function sessionPages(deps: PortalDeps) {
 
   const credential: RequestHandler = async (req, res) => {
     const { scope, origin } = visitOf(req)
-    // an approver's page of it exists, but the credential is nobody's but the requester's
-    const made = await makeCredential(store, scope, origin, sessionIdIn(req))
+    const made = await makeCredential(store, scope, origin, await ownSessionIdIn(req, deps))
     await renderSession(deps, req, res, made.session, { credential: connectionFor(deps, made) })
   }
 
@@ -63,13 +64,13 @@ export function sessionPages(deps: PortalDeps) {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
       await cancel(store, scope, origin, sessionIdIn(req), reason === '' ? {} : { reason })
-      return 'Canceled. Open connections are cut and the database user is removed.'
+      return 'Canceled. Open connections are cut and the session user is removed.'
     }),
     terminate: change(deps, 'termination', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
       await terminate(store, scope, origin, sessionIdIn(req), { reason })
-      return 'Terminated. Open connections are cut and the database user is removed.'
+      return 'Terminated. Open connections are cut and the session user is removed.'
     }),
   }
 }
@@ -111,10 +112,12 @@ async function renderSession(
   const after = fieldsOf(req.query).text('after')
   const place = { limit: STATEMENTS_SIZE, ...(after === '' ? {} : { after }) }
   const statements = await readRecording(deps, visit, session, place)
-  const [shell, records, credentials, source, now] = await Promise.all([
+  const [shell, records, connections, credentials, descriptions, source, now] = await Promise.all([
     openShell(deps, req, `Session ${session.id}`),
     listSessionRecords(db, scope, session.id),
+    listConnections(db, scope, session.id),
     listCredentials(db, scope, session.id),
+    listDescriptions(db, scope, session.dataSource.id),
     findDataSource(db, scope, session.dataSource.id),
     storeTime(db),
   ])
@@ -125,6 +128,8 @@ async function renderSession(
     session,
     records,
     statements,
+    connections,
+    descriptions,
     source,
     proxy: proxyAddress(deps),
     credentialMadeAt: credentials.find(({ endedAt }) => endedAt === null)?.madeAt,

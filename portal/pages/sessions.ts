@@ -11,6 +11,7 @@ import { presentApprovals } from '../presenters/approvals.ts'
 import { groupSessions, presentSessionRow } from '../presenters/sessions.ts'
 import { mayAdminister, orNotFound } from '../privileges.ts'
 import { render } from '../render.ts'
+import { listDescriptions } from '../role-descriptions.ts'
 import { flash, openShell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
 
@@ -24,6 +25,8 @@ export function sessionLists(deps: PortalDeps) {
     approvals: approvals(deps),
     history: history(deps),
     terminateAll: terminateAll(deps),
+    /** Reloading the answer to a post lands here. */
+    back: ((_req, res) => res.redirect(303, '/sessions')) as RequestHandler,
   }
 }
 
@@ -67,7 +70,9 @@ function approvals(deps: PortalDeps): RequestHandler {
     const filter = { decidableByMe: true, limit: UNDER_WAY_MOST }
     const sessions = await listSessions(store.db, scope, filter)
     const look = { scope, zones: shell.zones, now: await storeTime(store.db) }
-    await render(res, 'approvals/index', presentApprovals(sessions, look, shell))
+    const descriptions = await listDescriptions(store.db, scope)
+    const facts = { page: shell.page, descriptions }
+    await render(res, 'approvals/index', presentApprovals(sessions, look, facts))
   }
 }
 
@@ -118,7 +123,11 @@ function terminateAll(deps: PortalDeps): RequestHandler {
     for (const { id } of await listSessions(store.db, scope, { ended: false, limit: ALL })) {
       count += await terminate(store, scope, origin, id, { reason }).then(() => 1, ifOver)
     }
-    flash(req, 'ok', `${count} sessions were terminated.`)
+    flash(
+      req,
+      'ok',
+      count === 1 ? '1 session was terminated.' : `${count} sessions were terminated.`,
+    )
     res.redirect(303, '/sessions')
   }
 }

@@ -6,6 +6,7 @@ import type { Origin } from '../../db/scope.ts'
 import { storeTime } from '../../db/store.ts'
 import { uuidv7 } from '../../lib/ids.ts'
 import type { Attempts } from '../attempts.ts'
+import { csrfTokenFor } from '../csrf.ts'
 import type { PortalDeps } from '../deps.ts'
 import { TooManyTries } from '../errors.ts'
 import { localPath, readSignIn, type SignInForm } from '../forms/sign-in.ts'
@@ -80,7 +81,7 @@ async function renderForm(
   const { page } = await openShell(deps, req, 'Sign in')
   const accounts = deps.config.demo ? (deps.demoAccounts ?? []) : []
   await render(res, 'sign-in/fresh', {
-    page,
+    page: { ...page, csrfToken: csrfTokenFor(req) },
     username: form.username,
     next: form.next,
     error: form.error,

@@ -11,6 +11,7 @@ import { fieldsOf } from '../forms/fields.ts'
 import { flagChoices, presentFreshUser, presentUser } from '../presenters/administration.ts'
 import { presentMoment } from '../presenters/moments.ts'
 import type { Action } from '../presenters/pieces.ts'
+import { visible } from '../presenters/visible.ts'
 import { mayAdminister, mayAudit, maySeeAdministration, orNotFound } from '../privileges.ts'
 import { render } from '../render.ts'
 import { flash, openShell } from '../shell.ts'
@@ -102,7 +103,7 @@ function profile(deps: PortalDeps): RequestHandler {
         : undefined,
       groups: groups
         .filter(({ members }) => members.some(({ id }) => id === person.id))
-        .map(({ name }) => name),
+        .map(({ name }) => visible(name)),
       actions: may ? [lockingOf(person)] : [],
       auditHref: mayAudit(scope)
         ? `/audit?view=all&actor=${encodeURIComponent(person.username)}`
@@ -140,7 +141,10 @@ async function getPersonIn(req: Request, { store }: PortalDeps): Promise<Person>
 }
 
 function tickedOf({ auditUser, managementPrivilege }: Person): string[] {
-  return [...(managementPrivilege === 'admin' ? ['admin'] : []), ...(auditUser ? ['audit'] : [])]
+  return [
+    ...(managementPrivilege === 'none' ? [] : [managementPrivilege]),
+    ...(auditUser ? ['audit'] : []),
+  ]
 }
 
 function lockingOf({ id, disabledAt }: Person): Action {

@@ -205,6 +205,12 @@ export function flagChoices(ticked: readonly string[]): Choice[] {
       hint: 'changes data sources, roles and users, and terminates sessions',
     },
     {
+      value: 'read_only',
+      label: 'Read only',
+      chosen: ticked.includes('read_only'),
+      hint: 'sees data sources, roles and users, and changes nothing',
+    },
+    {
       value: 'audit',
       label: 'Audit User',
       chosen: ticked.includes('audit'),

@@ -4,24 +4,28 @@ import { lengthText, presentMaybe, presentMoment } from './moments.ts'
 import type { ApprovalRow, ApprovalsPage } from './session-pages.ts'
 import { presentDecision } from './session-page.ts'
 import {
+  lengthOf,
   presentEnding,
   presentProgress,
   presentRoles,
   windowTextOf,
   type Look,
+  type RoleDescriptions,
 } from './sessions.ts'
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
 
-/** What waits for this person's decision; a session decided meanwhile is left out. */
+/** What waits for this person's decision, oldest first; a session decided meanwhile is left out. */
 export function presentApprovals(
   sessions: readonly Session[],
   look: Look,
-  { page }: Shell,
+  { page, descriptions }: Pick<Shell, 'page'> & { readonly descriptions: RoleDescriptions },
 ): ApprovalsPage {
   return {
     page,
-    rows: sessions.flatMap((session) => presentApproval(session, look) ?? []),
+    rows: sessions
+      .toReversed()
+      .flatMap((session) => presentApproval(session, look, descriptions) ?? []),
     empty: {
       heading: 'Nothing waits for you',
       text: 'Requests for roles that you approve appear here.',
@@ -29,7 +33,11 @@ export function presentApprovals(
   }
 }
 
-function presentApproval(session: Session, look: Look): ApprovalRow | undefined {
+function presentApproval(
+  session: Session,
+  look: Look,
+  descriptions: RoleDescriptions,
+): ApprovalRow | undefined {
   const decision = presentDecision(session, look)
   if (decision === undefined) return undefined
   return {
@@ -37,13 +45,14 @@ function presentApproval(session: Session, look: Look): ApprovalRow | undefined 
     href: `/sessions/${session.id}`,
     requester: visible(session.requester.username),
     dataSource: visible(session.dataSource.name),
-    roles: presentRoles(session, look.zones),
+    roles: presentRoles(session, look.zones, descriptions),
     progress: presentProgress(session),
     justification: visibleLines(session.justification),
     start: presentMaybe(session.start, look.zones),
     end: presentMaybe(session.end, look.zones),
     windowText: windowTextOf(session),
-    age: `asked ${lengthText(look.now.toMillis() - session.createdAt.toMillis())} ago`,
+    length: lengthOf(session),
+    age: `${lengthText(look.now.toMillis() - session.createdAt.toMillis())} ago`,
     requested: presentMoment(session.createdAt, look.zones),
     countdown: presentEnding(session, look.now),
     decision,

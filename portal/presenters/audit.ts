@@ -9,6 +9,7 @@ import { presentAuditRow, type RowFrame } from './audit-rows.ts'
 import { presentZones } from './moments.ts'
 import type { Choice, Field, Page, Pager } from './pieces.ts'
 import { SESSION_STATES } from './session-states.ts'
+import { visible } from './visible.ts'
 
 /** What the Audit tab is drawn from. Counts are undefined where counting took too long. */
 export interface AuditFacts {
@@ -30,10 +31,7 @@ export function presentAudit(facts: AuditFacts): AuditPage {
     filter: presentFields(form),
     states: presentStates(facts),
     scopes: choices(form.filter.scope ?? 'all', { all: 'All', session: 'Session', role: 'Role' }),
-    views: choices(form.filter.view, {
-      sessions: 'States of sessions and roles',
-      all: 'All records',
-    }),
+    views: choices(form.filter.view, { sessions: 'States', all: 'All records' }),
     zones: presentZones(frame.zones, form.zone.choice),
     chips,
     clearHref: chips.length === 0 ? undefined : clearHref(form),
@@ -117,7 +115,7 @@ function choices(chosen: string, labels: Readonly<Record<string, string>>): Choi
 function presentChips(form: AuditForm): AuditPage['chips'] {
   const active = activeFilters(form)
   return active.map((chip) => ({
-    label: chip.label,
+    label: visible(chip.label),
     href: auditHref([
       ...active.filter((other) => other !== chip),
       { name: 'zone', value: form.zone.choice },

@@ -57,7 +57,11 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
     length: typed.length,
     start: { value: typed.start, error: mistakes['start'] },
     end: { value: typed.end, error: mistakes['end'] },
-    minutes: { value: typed.minutes, error: mistakes['minutes'] },
+    minutes: {
+      value: typed.minutes,
+      error: mistakes['minutes'],
+      placeholder: defaultText(roles, typed),
+    },
     justification: {
       value: typed.justification,
       error: mistakes['justification'],
@@ -86,7 +90,7 @@ export function presentPreview(
         : `${window.minutes} min`,
     boundBy:
       binding &&
-      `${binding.name} allows at most ${binding.maximumMinutes} min${roles.length > 1 ? ', the least of the roles chosen' : ''}`,
+      `${visible(binding.name)} allows at most ${binding.maximumMinutes} min${roles.length > 1 ? ', the least of the roles chosen' : ''}`,
     lapses: `Without its approvals the request lapses at ${presentMoment(lapses, zones).text}.`,
     approvals: roles.map((role) => ({
       role: visible(role.name),
@@ -95,12 +99,21 @@ export function presentPreview(
   }
 }
 
+/** The length that an empty field means; unsaid while it depends on roles not chosen yet. */
+function defaultText(roles: readonly OfferedRole[], typed: TypedRequest): string | undefined {
+  const chosen = roles.filter(({ name }) => typed.roles.includes(name))
+  const possible = (chosen.length > 0 ? chosen : roles).map((role) => role.defaultMinutes)
+  const least = Math.min(...possible)
+  if (chosen.length === 0 && possible.some((minutes) => minutes !== least)) return undefined
+  return possible.length === 0 ? undefined : `default ${least}`
+}
+
 function presentChoice(role: OfferedRole, typed: TypedRequest): RoleChoice {
   return {
     value: role.name,
     label: visible(role.name),
     chosen: typed.roles.includes(role.name),
-    refused: role.refusal,
+    refused: role.refusal && visible(role.refusal),
     hint: role.description === '' ? undefined : visible(role.description),
     approvers: approversText(role),
     needed: neededText(role),

@@ -1,6 +1,6 @@
 import { DateTime, IANAZone } from 'luxon'
 import type { Countdown, Moment, ZoneChoice } from './pieces.ts'
-import { offsetText } from './zones.ts'
+import { offsetText, zoneText } from './zones.ts'
 
 /** The zones a reader sees times in. */
 export interface Zones {
@@ -56,7 +56,7 @@ export function presentCountdown(
 /** Central Manager's zone, the reader's own and UTC, as a form offers them. */
 export function presentZones(zones: Zones, chosen: string): ZoneChoice[] {
   const now = DateTime.utc()
-  const hint = (zone: string): string => `${zone}, ${offsetText(now.setZone(zone))}`
+  const hint = (zone: string): string => zoneText(zone, now)
   const own = chosen !== 'central' && chosen !== 'utc' && chosen !== '' ? chosen : zones.own
   return [
     {

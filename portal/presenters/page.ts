@@ -4,7 +4,8 @@ import type { PersonScope } from '../../db/scope.ts'
 import { projectVersion } from '../../lib/project.ts'
 import { mayAudit, maySeeAdministration } from '../privileges.ts'
 import type { NavItem, Page } from './pieces.ts'
-import { offsetText } from './zones.ts'
+import { visible } from './visible.ts'
+import { zoneText } from './zones.ts'
 
 /** Where portal/public is served. */
 export const ASSETS = '/public'
@@ -27,18 +28,18 @@ export interface PageFacts {
 export function presentPage(facts: PageFacts): Page {
   const { scope, zone } = facts
   return {
-    title: facts.title,
+    title: visible(facts.title),
     assets: ASSETS,
     theme: 'auto',
     person: scope && {
       username: scope.person.username,
-      displayName: scope.person.displayName,
+      displayName: visible(scope.person.displayName),
       flags: flagsOf(scope.person),
     },
     nav: scope === undefined ? [] : navOf(facts, scope),
     csrfToken: facts.csrfToken,
-    flash: facts.flash,
-    zone: { name: zone, offset: offsetText(DateTime.utc().setZone(zone)) },
+    flash: facts.flash && { ...facts.flash, text: visible(facts.flash.text) },
+    zone: zoneText(zone, DateTime.utc()),
     version: projectVersion,
   }
 }

@@ -37,6 +37,8 @@ export interface ErrorPage {
   readonly status: number
   readonly heading: string
   readonly sentence: string
+  /** What the reader had written in the form that failed. */
+  readonly typed?: string | undefined
   readonly next: readonly Link[]
   /** The correlation id of the log line, for 5xx. */
   readonly reference?: string | undefined

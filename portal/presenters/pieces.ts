@@ -26,8 +26,8 @@ export interface Page {
   readonly nav: readonly NavItem[]
   readonly csrfToken: string
   readonly flash?: { readonly kind: 'ok' | 'error'; readonly text: string } | undefined
-  /** Foot of the page: `Central Manager: Europe/Warsaw, UTC +1`, and the product's version. */
-  readonly zone: { readonly name: string; readonly offset: string }
+  /** Foot of the page: Central Manager's zone, `Europe/Warsaw, UTC +1`, and the product's version. */
+  readonly zone: string
   readonly version: string
 }
 
@@ -43,8 +43,10 @@ export interface Moment {
 export interface Countdown {
   /** UTC instant it runs to. */
   readonly until: string
-  /** `ends in`, `starts in`, `request lapses in`. */
+  /** `ends in`, `starts in`, `request lapses in`; empty where `text` says it all. */
   readonly before: string
+  /** What the whole says once the instant has come: `opening now…`. */
+  readonly due?: string | undefined
   /** `24 min`, `3 h 05 min`. */
   readonly text: string
   /** Whole per cent of the window that has passed; drawn as a bar when present. */

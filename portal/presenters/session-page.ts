@@ -2,6 +2,7 @@ import type { DateTime } from 'luxon'
 import { mayDecide } from '../../broker/policy.ts'
 import { isOver, usernameIn, type Session } from '../../broker/session.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
+import type { Connection } from '../../db/connections.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { StatementPage } from '../../db/statements.ts'
 import type { Address } from '../../config.ts'
@@ -21,6 +22,7 @@ import {
   presentRoles,
   windowTextOf,
   type Look,
+  type RoleDescriptions,
 } from './sessions.ts'
 import { presentStatements } from './statements.ts'
 import { presentTimeline } from './timeline.ts'
@@ -41,6 +43,8 @@ export interface SessionFacts {
   readonly session: Session
   readonly records: readonly AuditRecord[]
   readonly statements: StatementPage
+  readonly connections: readonly Connection[]
+  readonly descriptions: RoleDescriptions
   readonly source: DataSource | undefined
   readonly proxy: Address
   readonly credentialMadeAt?: DateTime<true> | undefined
@@ -72,10 +76,10 @@ export function presentSession(facts: SessionFacts): SessionPage {
     windowText: windowTextOf(session),
     countdown: presentEnding(session, look.now),
     progress: session.state === 'CREATED' ? presentProgress(session) : undefined,
-    ending: endingOf(session),
+    ending: endingOf(session, zones, enderIn(facts.records)),
     removal: removalOf(session),
     warnings: mine ? warningsOf(session, look.now) : [],
-    roles: presentRoles(session, zones),
+    roles: presentRoles(session, zones, facts.descriptions),
     connection: mine && session.state === 'GRANTED' ? connectionOf(facts) : undefined,
     credential: facts.credential,
     decision: presentDecision(session, look, facts.returned),
@@ -90,6 +94,7 @@ export function presentSession(facts: SessionFacts): SessionPage {
       shown: mayReadRecording(scope, session),
       href,
       zones,
+      connections: facts.connections,
     }),
     actions: [],
   }
@@ -115,6 +120,14 @@ export function presentDecision(
   }
 }
 
+/** Who ended the session, as its records have it. */
+function enderIn(records: readonly AuditRecord[]): string | undefined {
+  const ending = records.find(
+    ({ state, scope }) => state !== null && isOver(state) && scope === 'session',
+  )
+  return ending?.actor
+}
+
 function reasonForm(
   href: string,
   action: 'cancellation' | 'termination',
@@ -137,8 +150,8 @@ function headlineOf(session: Session): string {
   const who = visible(session.requester.username)
   const sentences: Readonly<Record<Session['state'], string>> = {
     CREATED: 'The request waits for its approvers.',
-    APPROVED: 'Every role is approved. The database user is made when the window opens.',
-    GRANTED: 'The window is open: the database user exists and may log in.',
+    APPROVED: 'Every role is approved. The session user is made when the window opens.',
+    GRANTED: 'The window is open: the session user exists and may log in.',
     DENIED: 'An approver denied a role, and with it the whole request.',
     EXPIRED:
       session.grantedAt === null
@@ -158,9 +171,9 @@ function removalOf({
   removalDetail,
 }: Session): string | undefined {
   if (!isOver(state) || username === null || grantedAt === null) return undefined
-  if (removedAt !== null) return 'The database user is gone.'
-  if (removalDetail === null) return 'The database user is being removed.'
-  return `The database user is locked and still being removed: ${visible(removalDetail)}`
+  if (removedAt !== null) return 'The session user is gone.'
+  if (removalDetail === null) return 'The session user is being removed.'
+  return `The session user is locked and still being removed: ${visible(removalDetail)}`
 }
 
 const WARNING_MS = 10 * 60 * 1000

@@ -32,7 +32,7 @@ export interface SessionRow {
   readonly windowText?: string | undefined
   readonly progress?: Progress | undefined
   readonly countdown?: Countdown | undefined
-  /** How it ended, for the history: `Canceled by mark`. */
+  /** How it ended, for the history: `Ended 2026-11-23 10:04:00 UTC, canceled by mark: done`. */
   readonly ending?: string | undefined
   readonly justification: string
   readonly actions: readonly Action[]
@@ -109,7 +109,8 @@ export interface FreshSessionPage {
   readonly length: 'minutes' | 'end'
   readonly start: Field
   readonly end: Field
-  readonly minutes: Field
+  /** The placeholder says what an empty field means: `default 30`. */
+  readonly minutes: Field & { readonly placeholder?: string | undefined }
   readonly justification: Field & { readonly longest: number; readonly hint?: string | undefined }
   readonly zones: readonly ZoneChoice[]
   readonly preview?: WindowPreview | undefined
@@ -119,6 +120,8 @@ export interface FreshSessionPage {
 
 export interface RoleApproval {
   readonly name: string
+  /** What the role is for; may be empty. */
+  readonly description: string
   readonly state: 'PENDING' | 'APPROVED' | 'DENIED'
   /** `1 of 1 approvals`, `approved at once`. */
   readonly text: string
@@ -159,11 +162,18 @@ export interface TimelineEntry {
 }
 
 export interface StatementRow {
+  /** Where the rows of another connection begin: `Connection 2, 10.0.0.7 to shop, opened ...`. */
+  readonly opening?: string | undefined
+  /** Counts the statements of its connection. */
   readonly number: string
   readonly at: Moment
   readonly text: string
   /** Bind values in order, written as literals; NULL is `NULL`. */
   readonly values: readonly string[]
+  /** `Part 2 of the text sent as No. 4`. */
+  readonly part?: string | undefined
+  /** How it ended where no tag or error says so: `Aborted: ...`. */
+  readonly outcome?: string | undefined
   /** The command's tag or `-`. */
   readonly tag: string
   readonly rows: string
@@ -251,7 +261,9 @@ export interface ApprovalRow {
   readonly start?: Moment | undefined
   readonly end?: Moment | undefined
   readonly windowText?: string | undefined
-  /** `asked 4 min ago`. */
+  /** How long it lasts: `30 min`. */
+  readonly length: string
+  /** `4 min ago`. */
   readonly age: string
   readonly requested: Moment
   readonly countdown?: Countdown | undefined

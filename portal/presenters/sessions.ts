@@ -34,10 +34,14 @@ export function presentSessionRow(session: Session, look: Look): SessionRow {
     windowText: windowTextOf(session),
     progress: session.state === 'CREATED' ? presentProgress(session) : undefined,
     countdown: presentEnding(session, look.now),
-    ending: endingOf(session),
+    ending: prefixed('Ended ', endingOf(session, look.zones)),
     justification: visibleLines(session.justification),
     actions: actionsOn(session, look.scope),
   }
+}
+
+function prefixed(word: string, text: string | undefined): string | undefined {
+  return text === undefined ? undefined : `${word}${text}`
 }
 
 /** Sessions under way, by how near they are to a login. */
@@ -51,11 +55,11 @@ export function groupSessions(sessions: readonly Session[], look: Look): Session
 }
 
 const GROUPS = [
-  { state: 'GRANTED', heading: 'Open now', gloss: 'the database user exists and may log in' },
+  { state: 'GRANTED', heading: 'Open now', gloss: 'the session user exists and may log in' },
   {
     state: 'APPROVED',
     heading: 'Approved, waiting for its start',
-    gloss: 'the database user is made when the window opens',
+    gloss: 'the session user is made when the window opens',
   },
   {
     state: 'CREATED',
@@ -88,10 +92,17 @@ export function presentEnding(
   now: DateTime<true>,
 ): Countdown | undefined {
   if (state === 'CREATED') return presentCountdown('request lapses in', diesAt, { now })
-  if (state === 'APPROVED' && start !== null) return presentCountdown('starts in', start, { now })
+  if (state === 'APPROVED' && start !== null) return presentOpening(start, now)
   if (state === 'GRANTED' && end !== null)
     return presentCountdown('ends in', end, { now, from: start })
   return undefined
+}
+
+const OPENING = 'opening now…'
+
+function presentOpening(start: DateTime<true>, now: DateTime<true>): Countdown {
+  const countdown = { ...presentCountdown('starts in', start, { now }), due: OPENING }
+  return start > now ? countdown : { ...countdown, before: '', text: OPENING }
 }
 
 /** What stands in for a window that counts from its approval. */
@@ -99,11 +110,19 @@ export function windowTextOf({ start, minutes }: Session): string | undefined {
   return start === null && minutes !== null ? `from approval, for ${minutes} min` : undefined
 }
 
-/** How it ended, and why: `Canceled: done early`. */
-export function endingOf({ state, endReason }: Session): string | undefined {
+/** When it ended, how, and why: `2026-11-23 10:04:00 UTC, canceled by mark: done early`. */
+export function endingOf(
+  { state, endReason, endedAt, requester }: Session,
+  zones: Zones,
+  ender?: string,
+): string | undefined {
   if (!isOver(state)) return undefined
-  const word = `${state.charAt(0)}${state.slice(1).toLowerCase()}`
-  return endReason === null || endReason === '' ? word : `${word}: ${visibleLines(endReason)}`
+  const at = endedAt === null ? '' : `${presentMoment(endedAt, zones).text}, `
+  // nobody but its requester cancels a session, and time alone lets it expire
+  const by = state === 'EXPIRED' ? undefined : state === 'CANCELED' ? requester.username : ender
+  const who = by === undefined ? '' : ` by ${visible(by)}`
+  const why = endReason === null || endReason === '' ? '' : `: ${visibleLines(endReason)}`
+  return `${at}${state.toLowerCase()}${who}${why}`
 }
 
 /** `30 min`: the length of the window, whether or not it stands yet. */
@@ -112,10 +131,18 @@ export function lengthOf({ start, end, minutes }: Session): string {
   return minutes === null ? '-' : `${minutes} min`
 }
 
+/** What roles are for, by their ids. */
+export type RoleDescriptions = ReadonlyMap<string, string>
+
 /** The roles of a request with their votes. */
-export function presentRoles(session: Session, zones: Zones): RoleApproval[] {
+export function presentRoles(
+  session: Session,
+  zones: Zones,
+  descriptions: RoleDescriptions,
+): RoleApproval[] {
   return session.roles.map((role) => ({
     name: visible(role.name),
+    description: visible(descriptions.get(role.id) ?? ''),
     state: role.state,
     text:
       role.needed === 0

@@ -17,6 +17,12 @@ export function offsetText(at: DateTime): string {
   return `UTC ${at.offset < 0 ? '-' : '+'}${Math.floor(minutes / 60)}${rest}`
 }
 
+/** A zone and its offset of now, which `UTC` says already: `Europe/Warsaw, UTC +1`. */
+export function zoneText(zone: string, now: DateTime<true>): string {
+  const offset = offsetText(now.setZone(zone))
+  return zone.toUpperCase() === offset ? offset : `${zone}, ${offset}`
+}
+
 /** Columns of times in a zone; the heading holds the offset of now, as summer time comes and goes. */
 export function timeColumn(zone: string, now: DateTime<true>): TimeColumn {
   return { zone, suffix: offsetText(now.setZone(zone)) }

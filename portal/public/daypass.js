@@ -1,7 +1,10 @@
 // What the pages gain from a script. Every page works without it; nothing here decides anything.
 
 const MINUTE = 60_000
-const LIVE_EVERY = 10_000
+const LIVE_EVERY = 4_000
+/** What is due happens any moment. */
+const DUE_EVERY = 1_500
+const LIVE_PATIENCE = 10_000
 /** A forgotten tab stops asking, so that it does not keep a sign-in alive for ever. */
 const LIVE_FOR = 30 * MINUTE
 
@@ -11,6 +14,7 @@ showPeeks()
 previewRequest()
 tick()
 setInterval(tick, 1000)
+keepAddress()
 keepLive()
 
 function all(selector, root = document) {
@@ -30,6 +34,7 @@ function knowZone() {
     const hint = input.nextElementSibling?.querySelector('[data-zone-hint]')
     if (hint && hint.textContent.trim() === '') hint.textContent = input.value
   }
+  for (const input of all('[data-browser-zone]')) input.value = zone
 }
 
 function submitChoices() {
@@ -39,7 +44,7 @@ function submitChoices() {
   }
   for (const form of all('form[data-zone-submit]')) {
     form.addEventListener('change', (event) => {
-      if (event.target.name === 'zone') form.requestSubmit()
+      if (['zone', 'view'].includes(event.target.name)) form.requestSubmit()
     })
     // an empty field says nothing, so the address keeps only what is filtered
     form.addEventListener('formdata', ({ formData }) => {
@@ -100,9 +105,14 @@ async function copyFrom(button) {
 function tick() {
   for (const box of all('[data-until]')) {
     const left = Date.parse(box.dataset.until) - Date.now()
+    const { due } = box.dataset
     const number = box.querySelector('[data-left]')
-    if (number) number.textContent = inWords(Math.max(0, left))
-    box.classList.toggle('soon', left < 10 * MINUTE)
+    const before = box.querySelector('[data-before]')
+    const isDue = due !== undefined && left <= 0
+    if (number) number.textContent = isDue ? due : inWords(Math.max(0, left))
+    if (before && isDue) before.textContent = ''
+    // an opening is no reason to hurry
+    box.classList.toggle('soon', due === undefined && left < 10 * MINUTE)
   }
 }
 
@@ -205,6 +215,8 @@ function previewRequest() {
       })
       const part = fresh?.getElementById('preview')
       if (part) document.getElementById('preview')?.replaceWith(part)
+      const minutes = fresh?.getElementById('minutes')
+      if (minutes) document.getElementById('minutes').placeholder = minutes.placeholder
     }, 400)
   })
 }
@@ -226,27 +238,78 @@ async function fetchPage(address, options) {
 
 // ---- parts of a page that change while one looks
 
+/**
+ * The page of a session that shows a credential is the answer to a post: from here on its address
+ * is the session's own, so that reloading it makes no second credential.
+ */
+function keepAddress() {
+  const shown = document.querySelector('[data-address]')
+  if (shown) history.replaceState(null, '', shown.dataset.address)
+}
+
 function keepLive() {
-  if (!document.querySelector('[data-live]')) return
+  if (!document.querySelector('main [data-live]')) return
   const since = Date.now()
-  setInterval(async () => {
-    if (document.hidden || Date.now() - since > LIVE_FOR) return
-    const fresh = await fetchPage(location.href, { headers: { 'x-daypass-live': '1' } })
-    if (!fresh) return
-    for (const part of all('[data-live]')) refresh(part, fresh)
-    tick()
-  }, LIVE_EVERY)
+  const look = async () => {
+    if (Date.now() - since > LIVE_FOR) return
+    if (!document.hidden) await refreshParts()
+    setTimeout(look, pause())
+  }
+  setTimeout(look, pause())
+}
+
+/** Until something on this page is due, and little while it is. */
+function pause() {
+  const left = all('main [data-until]').map((box) => Date.parse(box.dataset.until) - Date.now())
+  if (left.some((milliseconds) => milliseconds <= 0)) return DUE_EVERY
+  return Math.min(LIVE_EVERY, ...left.map((milliseconds) => milliseconds + 300))
+}
+
+async function refreshParts() {
+  const fresh = await fetchPage(location.href, {
+    headers: { 'x-daypass-live': '1' },
+    signal: AbortSignal.timeout(LIVE_PATIENCE),
+  })
+  if (!fresh) return
+  const before = stateOf(document)
+  for (const part of all('[data-live]')) refresh(part, fresh)
+  // what was just done is old news in another state
+  if (stateOf(document) !== before) document.querySelector('[data-flash]')?.remove()
+  tick()
+}
+
+function stateOf(root) {
+  return root.querySelector('[data-live="pass"] [data-state]')?.dataset.state
 }
 
 function refresh(part, fresh) {
   const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
-  const busy = part.contains(document.activeElement) || part.querySelector('details[open]')
-  if (next && !busy && wordsOf(next) !== wordsOf(part)) part.replaceWith(next)
+  if (!next || isInUse(part) || wordsOf(next) === wordsOf(part)) return
+  const boxes = all('.scroll', part).map((box) => ({
+    top: box.scrollTop,
+    left: box.scrollLeft,
+    held: box === document.activeElement,
+  }))
+  part.replaceWith(next)
+  for (const [place, box] of all('.scroll', next).entries()) {
+    box.scrollTo(boxes[place]?.left ?? 0, boxes[place]?.top ?? 0)
+    if (boxes[place]?.held) box.focus({ preventScroll: true })
+  }
+}
+
+/** Somebody types there, has opened something, or marks words to copy. */
+function isInUse(part) {
+  const held = document.activeElement
+  if (part.contains(held) && !held.matches('.scroll')) return true
+  if (part.querySelector('details[open]')) return true
+  const typed = all('input, textarea', part).some((input) => input.value !== input.defaultValue)
+  const marked = getSelection()
+  return typed || (!marked.isCollapsed && marked.containsNode(part, true))
 }
 
 /** What counts as changed: words, not the token of a form nor the running numbers. */
 function wordsOf(part) {
   const copy = part.cloneNode(true)
-  for (const running of all('[data-left], progress', copy)) running.remove()
+  for (const running of all('[data-left], [data-before], progress', copy)) running.remove()
   return copy.textContent.replace(/\s+/g, ' ')
 }

@@ -5,10 +5,10 @@ import {
   createPerson,
   findPersonByUsername,
   listPeople,
-  setDisabled,
   type ManagementPrivilege,
   type Person,
 } from '../../db/people.ts'
+import { lockPerson } from '../../db/person-changes.ts'
 import { violates, type Store } from '../../db/store.ts'
 import { createToken } from '../../db/tokens.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -133,7 +133,7 @@ function flagsOf(person: Person): string[] {
 async function lockUser(username: string): Promise<void> {
   await onStore(async (store, origin) => {
     const person = await getPersonNamed(store, username)
-    await store.change((tx) => setDisabled(tx, origin, { person, disabled: true }))
+    await store.change((tx) => lockPerson(tx, origin, person.id))
   })
   print(`Locked ${username}.`)
 }

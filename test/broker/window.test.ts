@@ -56,14 +56,22 @@ describe('window', () => {
   })
 
   it('says which role bound it and what would do', () => {
-    const resolved = resolve({ minutes: 61 })
-
-    assert.deepEqual(resolved, {
-      faults: {
-        minutes:
-          'quick may be had for at most 60 minutes at a time: choose an end no later than 2026-03-01T13:00:00.000Z.',
-      },
-    })
+    const most = 'quick may be had for at most 60 minutes at a time'
+    const fewer = { faults: { minutes: `${most}: enter 60 or fewer.` } }
+    assert.deepEqual(resolve({ minutes: 61 }), fewer)
+    assert.deepEqual(resolve({ fromApproval: true, minutes: 61 }), fewer)
+    const late = now.plus({ minutes: 61 })
+    for (const [zone, time] of [
+      ['utc', '2026-03-01 13:00 UTC'],
+      ['Europe/Warsaw', '2026-03-01 14:00 UTC +1'],
+      ['Asia/Kolkata', '2026-03-01 18:30 UTC +5:30'],
+    ] as const) {
+      const end = late.setZone(zone)
+      assert.ok(end.isValid)
+      assert.deepEqual(resolve({ end }), {
+        faults: { end: `${most}: choose an end no later than ${time}.` },
+      })
+    }
   })
 
   it('refuses what contradicts itself', () => {

@@ -10,6 +10,7 @@ import {
   sidewaysScroll,
 } from '../support/browser.ts'
 import { startInstall, type Install } from '../support/install.ts'
+import { until } from '../support/until.ts'
 
 /** Where to keep pictures of what was seen; unset: none are kept. */
 const SHOTS = process.env['DAYPASS_TEST_SHOTS']
@@ -22,6 +23,8 @@ describe('the first minutes, in a browser', function () {
   const contexts = new Map<string, BrowserContext>()
   const endings: (() => Promise<void>)[] = []
   let address = ''
+  /** How often mark's page was loaded anew. */
+  let loads = 0
 
   before(async () => {
     install = await startInstall({ DAYPASS_TIME_ZONE: 'Europe/Warsaw' })
@@ -44,13 +47,32 @@ describe('the first minutes, in a browser', function () {
     await look(page, 'sign-in-refused')
   })
 
-  it('mark signs in and requests two roles', async () => {
+  it('mark signs in; an empty request is told field by field and loses nothing', async () => {
     const page = await signIn('mark')
     await look(page, 'sessions-empty')
     await page.getByRole('link', { name: 'Request Access' }).first().click()
+    await page.getByLabel(/Justification/).fill('kept')
+    await page
+      .getByRole('button', { name: /request/i })
+      .last()
+      .click()
+    assert.equal(await page.getByLabel(/Justification/).inputValue(), 'kept')
+    assert.match(await page.locator('main').innerText(), /role/i)
+    await look(page, 'request-refused')
+  })
+
+  it('mark requests two roles and sees what that means', async () => {
+    const page = pageOf('mark')
+    await page.goto(`${install.portalUrl}/sessions/new`)
     await page.getByLabel(/role1/).check()
     await page.getByLabel(/role3/).check()
     await page.getByLabel(/Justification/).fill('Refund order 1207 <script>alert(1)</script>')
+    // the zone of Central Manager and that of the browser
+    await page.locator('#preview', { hasText: /UTC \+[12].*UTC -[45]/s }).waitFor()
+    assert.equal(
+      await page.getByLabel('Minutes', { exact: true }).getAttribute('placeholder'),
+      'default 30',
+    )
     await look(page, 'request-access')
     await page
       .getByRole('button', { name: /request/i })
@@ -62,20 +84,13 @@ describe('the first minutes, in a browser', function () {
     await look(page, 'session-created')
   })
 
-  it('an empty request is told field by field and loses nothing', async () => {
-    const page = pageOf('mark')
-    await page.goto(`${install.portalUrl}/sessions/new`)
-    await page.getByLabel(/Justification/).fill('kept')
-    await page
-      .getByRole('button', { name: /request/i })
-      .last()
-      .click()
-    assert.equal(await page.getByLabel(/Justification/).inputValue(), 'kept')
-    assert.match(await page.locator('main').innerText(), /role/i)
-    await look(page, 'request-refused')
-  })
-
   it('admin and john approve, each their own role', async () => {
+    const waiting = pageOf('mark')
+    assert.match(await waiting.locator('[data-flash]').innerText(), /was requested/)
+    assert.match(await waiting.locator('.pass').innerText(), /CREATED/)
+    waiting.on('load', () => (loads += 1))
+    await waiting.getByText('Cancel session').first().click()
+    await waiting.getByLabel(/Reason/).fill('half a thought')
     for (const approver of ['admin', 'john']) {
       const page = await signIn(approver)
       await page
@@ -91,33 +106,45 @@ describe('the first minutes, in a browser', function () {
     }
   })
 
-  it('the session opens by itself and hands its requester a credential that works', async () => {
+  it('the session opens before the eyes of its requester, who loses nothing', async () => {
     const page = pageOf('mark')
-    await page.goto(install.portalUrl + address)
-    await until(async () => {
-      await page.reload()
-      return (await page.locator('main').innerText()).includes('GRANTED')
-    })
+    await page.getByRole('button', { name: 'Make a credential' }).waitFor({ timeout: 30_000 })
+    await page.locator('.pass [data-state="GRANTED"]').waitFor()
+    await page.locator('.timeline [data-state="GRANTED"]').waitFor()
+    assert.equal(loads, 0, 'by itself, not by a reload')
+    assert.equal(await page.locator('[data-flash]').count(), 0, 'old news')
+    assert.equal(await page.getByLabel(/Reason/).inputValue(), 'half a thought')
+    await page.getByLabel(/Reason/).fill('')
+    await page.getByText('Cancel session').first().click()
     await look(page, 'session-granted')
+  })
+
+  it('the credential works, and what ran appears beside it', async () => {
+    const page = pageOf('mark')
     await page.getByRole('button', { name: 'Make a credential' }).click()
-    const card = await page.locator('main').innerText()
-    const [url] = /postgres(?:ql)?:\/\/\S+/.exec(card) ?? []
-    assert.ok(url !== undefined, card)
+    await page.waitForURL((url) => url.pathname === address)
+    const url = await page.locator('#credential-url').innerText()
     await look(page, 'session-credential')
-    const client = new pg.Client(url)
-    await client.connect()
-    const { rows } = await client.query('select status from orders where id = $1', [7])
-    assert.equal(rows.length, 1)
-    await assert.rejects(client.query('table customers'), { code: '42501' })
-    await client.end()
+    loads = 0
+    for (const opening of [/Connection 1,/, /Connection 2,/]) {
+      const client = new pg.Client(url)
+      await client.connect()
+      const { rows } = await client.query('select status from orders where id = $1', [7])
+      assert.equal(rows.length, 1)
+      await assert.rejects(client.query('table customers'), { code: '42501' })
+      await client.end()
+      await page.locator('.statements tbody th', { hasText: opening }).waitFor({ timeout: 30_000 })
+    }
+    assert.match(await page.locator('.statements').innerText(), /select status from orders/)
+    assert.equal(await page.locator('#credential-url').innerText(), url, 'still shown')
+    assert.equal(loads, 0, 'by itself, not by a reload')
+    await page.reload()
+    assert.equal(await page.locator('#credential-url').count(), 0, 'shown once')
+    assert.equal(await page.getByText('mark made a credential').count(), 1, 'no second one')
   })
 
   it('shows what ran, then lets mark cancel', async () => {
     const page = pageOf('mark')
-    await until(async () => {
-      await page.goto(install.portalUrl + address)
-      return (await page.locator('main').innerText()).includes('select status from orders')
-    })
     assert.ok(!(await page.content()).includes('<script>alert(1)'))
     await look(page, 'session-statements')
     await page.getByText('Cancel session').first().click()
@@ -132,18 +159,32 @@ describe('the first minutes, in a browser', function () {
   it('audrey reads the six rows, the popover, the zones and the download', async () => {
     const page = await signIn('audrey')
     await page.getByRole('link', { name: 'Audit', exact: true }).click()
-    await until(async () => {
+    await until('the page', async () => {
       await page.reload()
       return (await page.locator('[data-record-id]').count()) === 6
     })
     assert.equal(await page.locator('[data-scope="role"]').count(), 2)
     assert.match(await page.locator('table').innerText(), /Log Timestamp\s*\(UTC \+[12]\)/)
     await look(page, 'audit')
+    for (const width of [1280, 1440]) {
+      await page.setViewportSize({ width, height: 900 })
+      const hidden = await page.evaluate<unknown>(
+        `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.ledger-scroll'))`,
+      )
+      assert.equal(hidden, 0, `every column is seen at ${width} px`)
+    }
+    await page.setViewportSize(SIZES.wide)
     const session = page.locator('[data-record-id]').first().getByRole('link').nth(1)
     await session.hover()
     await page.getByText('Refund order 1207').first().waitFor({ state: 'visible' })
     await page.keyboard.press('Escape')
     await page.getByText('Refund order 1207').first().waitFor({ state: 'hidden' })
+    await page.getByText('All records', { exact: true }).click()
+    await page.waitForURL(/view=all/)
+    assert.ok((await page.locator('[data-record-id]').count()) > 6)
+    await page.getByText('States', { exact: true }).click()
+    await page.waitForURL(/view=sessions/)
+    assert.equal(await page.locator('[data-record-id]').count(), 6)
     await page.getByText('UTC', { exact: true }).last().click()
     await page.waitForURL(/zone=/)
     assert.match(await page.locator('table').innerText(), /Log Timestamp\s*\(UTC\)/)
@@ -219,12 +260,4 @@ async function look(page: Page, name: string): Promise<void> {
   }
   await page.setViewportSize(SIZES.wide)
   assert.deepEqual(complaints, [], name)
-}
-
-async function until(probe: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000
-  while (!(await probe())) {
-    assert.ok(Date.now() < deadline, 'it took too long')
-    await new Promise((resolve) => setTimeout(resolve, 300))
-  }
 }

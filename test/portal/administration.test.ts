@@ -135,6 +135,41 @@ describe('the pages of administration', () => {
     assert.equal(own.status, 422)
   })
 
+  it('say at the field what the store would not keep', async () => {
+    const role = { dataSource: 'shop', databaseRole: 'orders_reader', approvalsNeeded: '0' }
+    const user = { username: 'long.name', password: 'a long enough password' }
+    const source = { name: 'zero', url: 'postgres://u:p@127.0.0.1:0/x', tls: 'disable' }
+    for (const [path, fields, error] of [
+      ['/roles', { ...role, name: 'x'.repeat(64) }, /id="name-error">[^<]*at most 63/],
+      ['/users', { ...user, displayName: 'x'.repeat(201) }, /id="displayName-error">[^<]*200/],
+      ['/data-sources', source, /id="url-error">[^<]*from 1 to 65535/],
+    ] as const) {
+      const answer = await admin.post(path, fields, `${path}/new`)
+      assert.equal(answer.status, 422, path)
+      assert.match(answer.text, error)
+    }
+  })
+
+  it('keep Read only ticked and its privilege when another flag is changed', async () => {
+    const fields = { displayName: 'Ida', password: 'a long enough password' }
+    const read = async (): Promise<string | undefined> =>
+      (
+        await rows<{ privilege: string }>(
+          world.owner.db,
+          `select management_privilege as privilege from people where username = 'ida'`,
+        )
+      )[0]?.privilege
+    const all = { ...fields, username: 'ida', flags: 'read_only' }
+    const path = (await admin.post('/users', all, '/users/new')).get('location') ?? ''
+    assert.equal(await read(), 'read_only')
+    const page = await admin.get(path)
+    assert.match(page.text, /id="flags-read_only"[^>]*checked/)
+    const ticked = [...page.text.matchAll(/id="flags-(\w+)"[^>]*\schecked/g)]
+    const flags = [...ticked.map(([, flag = '']) => flag), 'audit']
+    await admin.post(`${path}/flags`, { flags }, path)
+    assert.equal(await read(), 'read_only')
+  })
+
   it('tell when people last signed in', async () => {
     await portal.signedIn('mark')
     const page = await admin.get(`/users/${world.people.mark.id}`)

@@ -112,7 +112,7 @@ describe('the Audit tab', function () {
       /href="\/audit\?state=APPROVED&amp;state=DENIED&amp;zone=central">[\s\S]*?Actor john/,
     )
     assert.match(text, /<input type="hidden" name="actor" value="john">/)
-    assert.match(text, /1 filtered<\/span> \/ <span class="count-all">2 all/)
+    assert.match(text, /1 match<\/span> \/ <span class="count-all">2 in this view/)
   })
 
   it('says what is wrong at its field, keeps what was typed, and shows the rows unchanged', async () => {

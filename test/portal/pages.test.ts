@@ -36,6 +36,8 @@ describe('the pages of sessions', () => {
       const approver = await portal.signedIn(name)
       const waiting = await approver.get('/approvals')
       assert.match(waiting.text, new RegExp(`data-session-id="${id}"`))
+      assert.match(waiting.text, /<dt>Length<\/dt><dd>45 min<\/dd>/)
+      assert.match(waiting.text, /<dt>Asked<\/dt><dd>[0-9]+ s ago/)
       const answer = await approver.post(
         `/sessions/${id}/approval`,
         { comment: 'go' },
@@ -46,6 +48,7 @@ describe('the pages of sessions', () => {
       assert.match((await approver.get(`/sessions/${id}`)).text, /Approved\./)
       assert.equal((await look(world, id)).state, left)
     }
+    assert.match((await mark.get(`/sessions/${id}`)).text, /data-left>opening now…</)
     await makeBroker(world).tick()
 
     const page = await mark.get(`/sessions/${id}`)
@@ -62,7 +65,10 @@ describe('the pages of sessions', () => {
 
     const ended = await mark.post(`/sessions/${id}/cancellation`, {}, `/sessions/${id}`)
     assert.equal(ended.status, 303)
-    assert.match((await mark.get('/history')).text, new RegExp(`data-session-id="${id}"`))
+    const history = (await mark.get('/history')).text
+    assert.match(history, new RegExp(`data-session-id="${id}"`))
+    assert.match(history, /Ended [0-9-]{10} [0-9:]{8} UTC[ +0-9]*, canceled by mark/)
+    assert.doesNotMatch((await mark.get(`/sessions/${id}`)).text, /id="connection"/)
   })
 
   it('keeps what was typed when something is wrong, and says it at the field and above', async () => {
@@ -75,7 +81,9 @@ describe('the pages of sessions', () => {
     }
     const answer = await mark.post('/sessions', typed, NEW)
     assert.equal(answer.status, 422)
-    assert.match(answer.text, /id="minutes-error">[^<]*at most 60 minutes/)
+    assert.match(answer.text, /id="minutes-error">[^<]*at most 60 minutes[^<]*enter 60 or fewer\./)
+    assert.match(answer.text, /href="\/sessions\/new"\s+aria-current="page"/)
+    assert.match(answer.text, /id="minutes"[^>]*placeholder="default [0-9]+"/)
     assert.match(answer.text, /href="#minutes"/)
     assert.match(answer.text, /name="minutes"[^>]*value="600"/)
     assert.match(answer.text, /id="roles-role1"[^>]*checked/)
@@ -146,6 +154,16 @@ describe('the pages of sessions', () => {
     assert.equal((await look(world, id)).roles[0]?.approvals.length, 0)
   })
 
+  it('shows the oldest request first to an approver, as the page says', async () => {
+    const [older, newer] = [
+      await ask('mark', { roles: ['role1'] }),
+      await ask('mark', { roles: ['role1'] }),
+    ]
+    const { text } = await (await portal.signedIn('john')).get('/approvals')
+    const at = (id: string): number => text.indexOf(`data-session-id="${id}"`)
+    assert.ok(at(older) > 0 && at(older) < at(newer))
+  })
+
   it('denies with a reason only, and keeps the page and the session without one', async () => {
     const id = await ask('mark', { roles: ['role1'] })
     const john = await portal.signedIn('john')
@@ -178,11 +196,16 @@ describe('the pages of sessions', () => {
   })
 
   it('carries headers that let nothing foreign run, frame or be kept', async () => {
-    const answer = await (await portal.signedIn('mark')).get('/sessions')
+    const mark = await portal.signedIn('mark')
+    const answer = await mark.get('/sessions')
+    const [, nonce = ''] = /<script [^>]*nonce="([A-Za-z0-9+/]{22}==)"/.exec(answer.text) ?? []
     assert.equal(
       answer.get('content-security-policy'),
-      "default-src 'none';script-src 'self';style-src 'self';img-src 'self';font-src 'self';connect-src 'self';form-action 'self';base-uri 'none';frame-ancestors 'none'",
+      `default-src 'none';script-src 'nonce-${nonce}';style-src 'nonce-${nonce}';img-src 'self';font-src 'self';connect-src 'self';form-action 'self';base-uri 'none';frame-ancestors 'none'`,
     )
+    assert.ok(answer.text.includes(`<link rel="stylesheet" nonce="${nonce}"`))
+    assert.ok(!(await mark.get('/sessions')).text.includes(nonce), 'a nonce is used once')
+    assert.match((await mark.get('/nothing')).text, /<script [^>]*nonce="[^"]{24}"/)
     assert.equal(answer.get('x-content-type-options'), 'nosniff')
     assert.equal(answer.get('cache-control'), 'no-store')
     assert.equal(answer.get('strict-transport-security'), undefined)
@@ -219,6 +242,9 @@ describe('the pages of sessions', () => {
     assert.deepEqual(await views(), [])
     const audrey = await portal.signedIn('audrey')
     assert.match((await audrey.get(`/sessions/${id}`)).text, /id="statements"/)
+    assert.deepEqual(await views(), [], 'before it is granted there is nothing to read')
+    await makeBroker(world).tick()
+    await audrey.get(`/sessions/${id}`)
     await audrey.get(`/sessions/${id}`)
     assert.deepEqual(await views(), [{ actor_name: 'audrey' }])
   })
