@@ -37,7 +37,8 @@ const NO_DEMO = { stdout: JSON.stringify({ people: [], storeUrl: '', dataSources
 
 type Environment = Readonly<Record<string, string>>
 
-const PROGRAM = path.join(projectRoot, 'scripts', 'daypass.ts')
+/** What `npm start` runs: the scripts that run tests build it first. */
+const PROGRAM = path.join(projectRoot, 'dist', 'scripts', 'daypass.js')
 const START_DEADLINE_MS = 60_000
 const COMMAND_DEADLINE_MS = 30_000
 const run = promisify(execFile)
@@ -98,7 +99,7 @@ export async function startRefused(settings: Environment): Promise<Outcome> {
 }
 
 function spawnProgram(args: readonly string[], environment: Environment): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', PROGRAM, ...args], {
+  return spawn(process.execPath, [PROGRAM, ...args], {
     cwd: projectRoot,
     env: environment,
     // the channel ends it when the tests are killed
@@ -108,7 +109,7 @@ function spawnProgram(args: readonly string[], environment: Environment): ChildP
 
 async function command(args: readonly string[], environment: Environment): Promise<Outcome> {
   try {
-    const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', PROGRAM, ...args], {
+    const { stdout, stderr } = await run(process.execPath, [PROGRAM, ...args], {
       cwd: projectRoot,
       env: environment,
       timeout: COMMAND_DEADLINE_MS,
