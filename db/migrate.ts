@@ -1,7 +1,7 @@
 import knex from 'knex'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { migrations, migrationSource } from './migrations/index.ts'
-import { rows, type Db } from './store.ts'
+import { QUIET, rows, type Db } from './store.ts'
 
 /** Where knex notes what has landed. */
 export const MIGRATIONS_TABLE = 'migrations'
@@ -12,7 +12,7 @@ const MIGRATION_DEADLINE_MS = 600_000
  * from several machines at once. Returns the names of the steps it took.
  */
 export async function migrate(ownerUrl: string): Promise<readonly string[]> {
-  const db = knex({ client: 'pg', connection: ownerUrl, pool: { min: 0, max: 2 } })
+  const db = knex({ client: 'pg', connection: ownerUrl, pool: { min: 0, max: 2 }, log: QUIET })
   try {
     await refuseNewerStore(db)
     // knex's own lock row survives a killed migration; an advisory lock goes with its connection
@@ -78,7 +78,13 @@ async function landedMigrations(db: Db): Promise<string[]> {
   )
 }
 
+/** knex puts the whole statement in front of what the server said; the server's words suffice. */
+function wordsOf(cause: unknown): string {
+  const sentence = sentenceOf(cause)
+  return sentence.slice(sentence.lastIndexOf(' - ') + 1).replace(/^- /, '')
+}
+
 function hintOf(cause: unknown): string {
   const hint = cause instanceof Error && 'hint' in cause ? cause.hint : undefined
-  return typeof hint === 'string' ? `${sentenceOf(cause)}. To mend it: ${hint}.` : sentenceOf(cause)
+  return typeof hint === 'string' ? `${wordsOf(cause)}. To mend it: ${hint}.` : wordsOf(cause)
 }

@@ -69,7 +69,7 @@ export function openStore(url: string, { poolSize = POOL_SIZE } = {}): Store {
 }
 
 /** What knex would print by itself reaches callers as errors. */
-const QUIET = {
+export const QUIET = {
   warn: () => undefined,
   error: () => undefined,
   debug: () => undefined,

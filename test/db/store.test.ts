@@ -105,6 +105,26 @@ describe('the store', () => {
 })
 
 describe('migrations', () => {
+  it('that fail say what the server said, not the whole step', async () => {
+    const cluster = await storeCluster()
+    const name = await createDatabase(cluster)
+    const store = openStore(cluster.superuserUrl(name))
+    try {
+      await rows(store.db, 'create table organizations (id integer)')
+      await assert.rejects(migrate(store.url), (error: Error) => {
+        assert.match(
+          error.message,
+          /^The store could not be migrated: relation "organizations" already exists/,
+        )
+        assert.ok(error.message.length < 200)
+        return true
+      })
+    } finally {
+      await store.close()
+      await dropDatabase(cluster, name)
+    }
+  })
+
   it('land once, however many start at the same time, and stay when run again', async () => {
     const cluster = await storeCluster()
     const name = await createDatabase(cluster)
