@@ -26,6 +26,10 @@ export interface Config {
   /** One part's own key, in place of the master key, where parts run apart. */
   readonly partKey: Buffer | undefined
   readonly recording: 'prompt' | 'strict'
+  /** The mail server, its login in it; unset: no mail is sent. */
+  readonly smtpUrl: string | undefined
+  /** Who letters come from. */
+  readonly mailFrom: string
   /** Express "trust proxy" value: addresses or subnets of reverse proxies, comma-separated. */
   readonly trustProxy: string | undefined
   readonly logLevel: LogLevel
@@ -77,10 +81,14 @@ const KNOWN = new Set([
   'DAYPASS_PROXY_TLS_CERT',
   'DAYPASS_PROXY_TLS_KEY',
   'DAYPASS_RECORDING',
+  'DAYPASS_SMTP_URL',
+  'DAYPASS_MAIL_FROM',
   'DAYPASS_TRUST_PROXY',
   'DAYPASS_LOG_LEVEL',
 ])
 const WHOLE_INSTALL = ['DAYPASS_MASTER_KEY', 'DAYPASS_STORE_OWNER_URL', 'DAYPASS_STORE_URL']
+/** The login of the mail server, which the broker alone dials. */
+const BROKERS_ALONE = ['DAYPASS_SMTP_URL']
 /** Read by the command line as a person, or by checks; not settings of a part. */
 const NOT_SETTINGS = new Set(['DAYPASS_URL', 'DAYPASS_TOKEN', 'DAYPASS_TOKEN_FILE'])
 const NOT_SETTINGS_PREFIX = 'DAYPASS_TEST_'
@@ -110,6 +118,8 @@ export function readConfig(environment: Environment = process.env): Config {
     masterKey: reader.key('DAYPASS_MASTER_KEY'),
     partKey: reader.key('DAYPASS_PART_KEY'),
     recording: reader.oneOf('DAYPASS_RECORDING', ['prompt', 'strict'], 'prompt'),
+    smtpUrl: reader.smtpUrl('DAYPASS_SMTP_URL'),
+    mailFrom: reader.text('DAYPASS_MAIL_FROM') ?? 'Daypass <daypass@localhost>',
     trustProxy: reader.text('DAYPASS_TRUST_PROXY'),
     logLevel: reader.oneOf('DAYPASS_LOG_LEVEL', LOG_LEVELS, 'warn'),
     warnings: unknownNames(environment),
@@ -134,9 +144,13 @@ export function readPersonSettings(environment: Environment = process.env): {
   return settings
 }
 
-/** Our environment without the secrets of the whole install: no single part gets those. */
-export function environmentForParts(environment: Environment = process.env): Environment {
-  const hidden = new Set(WHOLE_INSTALL.flatMap((name) => [name, `${name}_FILE`]))
+/** Our environment without the secrets of the whole install, and without those of other parts. */
+export function environmentForPart(
+  part: 'portal' | 'broker' | 'proxy',
+  environment: Environment = process.env,
+): Environment {
+  const secrets = part === 'broker' ? WHOLE_INSTALL : [...WHOLE_INSTALL, ...BROKERS_ALONE]
+  const hidden = new Set(secrets.flatMap((name) => [name, `${name}_FILE`]))
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !hidden.has(name)))
 }
 
@@ -219,6 +233,18 @@ class Reader {
       return undefined
     }
     return text
+  }
+
+  /** A fault never repeats the value: it may hold a password. */
+  smtpUrl(name: string): string | undefined {
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if ((url?.protocol === 'smtp:' || url?.protocol === 'smtps:') && url.hostname !== '') {
+      return text
+    }
+    this.faults.push(`${name} must look like smtps://user:password@mail.example.com:465`)
+    return undefined
   }
 
   publicUrl(portal: Address, https: boolean, insecureHttp: boolean): URL {

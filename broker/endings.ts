@@ -25,6 +25,31 @@ export async function findEndings(db: Db, ids: readonly SessionId[]): Promise<En
   return Promise.all(over.map((row) => describe(db, row)))
 }
 
+/** A session whose end was moved while it ran. */
+export interface MovedEnd {
+  readonly id: SessionId
+  readonly end: DateTime<true>
+  /** By the store's clock, when this was read. */
+  readonly now: DateTime<true>
+  /** The same moment by this process's own steady clock (performance.now). */
+  readonly readAt: number
+}
+
+/** The ends, as they stand now, of those of these sessions that were ever extended. */
+export async function findMovedEnds(db: Db, ids: readonly SessionId[]): Promise<MovedEnd[]> {
+  const moved = await rows<Omit<MovedEnd, 'readAt'>>(
+    db,
+    `select id, end_at as "end", clock_timestamp() as now
+       from sessions
+      where id = any (cast(:ids as bigint[]))
+        and extended_at is not null
+        and end_at is not null`,
+    { ids },
+  )
+  const readAt = performance.now()
+  return moved.map((each) => ({ ...each, readAt }))
+}
+
 /** The sentence for a session whose end has come. */
 export function expired(id: SessionId): string {
   return `session ${id} has expired`

@@ -42,7 +42,9 @@ export type DataSourceCode =
   | 'data_source_read_only'
   | 'data_source_too_old'
   | 'role_not_ours'
+  | 'claim_lost'
   | 'removal_unfinished'
+  | 'backends_remain'
 
 /** A step on a data source that failed; it is tried again. */
 export class DataSourceError extends AppError {

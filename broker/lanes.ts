@@ -1,5 +1,13 @@
 type Work = () => Promise<void>
 
+/** Which of the two lanes of a data source. */
+export type LaneKind = 'removal' | 'other'
+
+/** The name of a data source's lane. */
+export function laneOf(kind: LaneKind, dataSourceId: string): string {
+  return `${kind} ${dataSourceId}`
+}
+
 /**
  * One thing at a time in each lane, lanes beside each other. A data source has two: one for
  * removals, so that they never wait behind anything, and one for the rest.
@@ -16,6 +24,11 @@ export class Lanes {
     waiting.set(name, work)
     this.#waiting.set(lane, waiting)
     if (!this.#running.has(lane)) this.#running.set(lane, this.#drain(lane, waiting))
+  }
+
+  /** True while work so named waits in a lane for what runs there. */
+  isWaiting(lane: string, name: string): boolean {
+    return this.#waiting.get(lane)?.has(name) ?? false
   }
 
   /** Resolves once every lane has run empty. */

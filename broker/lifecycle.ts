@@ -15,6 +15,7 @@ import {
 } from './moves.ts'
 import { hasVoted, isEntitled, isOwnRequest, mayDecide, votesFor } from './policy.ts'
 import { isStorable } from './request.ts'
+import { expiryOf, isOver } from './session.ts'
 
 export { requestSession, type SessionRequest } from './request.ts'
 
@@ -173,10 +174,9 @@ function alreadyDecided(roles: readonly SessionRole[], person: { readonly id: st
 }
 
 /** The sweep ends what is over within a second; until then nobody else may move it. */
-function refuseOverdue({ session, at }: Taken): void {
-  const { state, end, diesAt } = session
-  const over = end ?? diesAt
-  if (!['CREATED', 'APPROVED', 'GRANTED'].includes(state) || at < over) return
+export function refuseOverdue({ session, at }: Taken): void {
+  const over = expiryOf(session)
+  if (isOver(session.state) || at < over) return
   throw new Refused(
     'state_changed',
     `The time of session ${session.id} ran out at ${over.toISO()}.`,
@@ -200,14 +200,15 @@ async function recordVotes(
   }
 }
 
-function requireReason(reason: string): string {
+/** The reason without which nobody is denied or ended. Errors: `reason_required`. */
+export function requireReason(reason: string): string {
   const text = checkText('reason', reason)
   if (text !== undefined) return text
   throw new Refused('reason_required', 'Say why: the reason is kept in the audit trail.')
 }
 
-/** Undefined for blank text. */
-function checkText(field: string, text: string | undefined): string | undefined {
+/** Text that a record can hold; undefined for blank text. Errors: `invalid_request`. */
+export function checkText(field: string, text: string | undefined): string | undefined {
   if (text === undefined || text.trim() === '') return undefined
   if (Array.from(text).length > REASON_LIMIT) {
     throw new InvalidRequest({ [field]: `The ${field} may have at most 2,000 characters.` })

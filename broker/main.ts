@@ -7,15 +7,21 @@ import type { Shutdown } from '../lib/shutdown.ts'
 import { checkSchema } from '../db/migrate.ts'
 import { announceKey } from '../db/sealing-keys.ts'
 import type { Store } from '../db/store.ts'
+import type { AdminConnection } from './data-source.ts'
+import { KeptConnections } from './kept-connections.ts'
 import { Lanes } from './lanes.ts'
+import { mailOf, startMailer, type MailConfig } from './mailer.ts'
+import { goOn, type Reached } from './steps.ts'
 import { startScheduler, type Scheduler } from './scheduler.ts'
 import { reconcileAll } from './sweep.ts'
 
 export interface BrokerParts {
-  readonly config: Pick<Config, 'masterKey' | 'partKey'>
+  readonly config: Pick<Config, 'masterKey' | 'partKey'> & MailConfig
   readonly store: Store
   readonly log: Log
   readonly shutdown: Shutdown
+  /** For tests, which stop a broker at a step. */
+  readonly reached?: Reached
 }
 
 /** Starts the part that hands out and takes back database users. Errors: `store_not_migrated`, `no_key`. */
@@ -24,13 +30,17 @@ export async function startBroker({
   store,
   log,
   shutdown,
+  reached = goOn,
 }: BrokerParts): Promise<Scheduler> {
   await checkSchema(store.db)
   const key = brokerKey(config)
   await announceKey(store.db, 'broker', publicBytesOf(key))
-  const deps = { store, key, log, lanes: new Lanes() }
+  const kept = new KeptConnections<AdminConnection>()
+  const deps = { store, key, log, reached, kept, lanes: new Lanes() }
   const scheduler = startScheduler(deps)
   shutdown.onClose('broker', () => scheduler.close())
+  const mailer = startMailer({ store, log, ...mailOf(config) })
+  shutdown.onClose('mailer', () => mailer.close())
   await reconcileAll(deps)
   scheduler.wake()
   return scheduler

@@ -1,17 +1,20 @@
 import { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
-import { appendRecord, type SessionSnapshot } from '../db/audit-log.ts'
+import { appendRecord, type RecordDraft, type SessionSnapshot } from '../db/audit-log.ts'
+import { askForCheck } from '../db/data-source-checks.ts'
 import { notify } from '../db/notices.ts'
 import type { Origin, PartScope, Scope } from '../db/scope.ts'
-import { lockSession, moveSession } from '../db/session-changes.ts'
-import { hasSessionUser } from '../db/session-intents.ts'
-import { putJob } from '../db/session-jobs.ts'
+import { lockSession, lockSessionInTime, moveSession } from '../db/session-changes.ts'
+import { putJob, putRemovals } from '../db/session-jobs.ts'
 import { findLastMove } from '../db/session-moves.ts'
-import { findSession } from '../db/sessions.ts'
-import { storeTime, waitAtMost, type Db, type Transaction } from '../db/store.ts'
+import { findSession, findSessionNow } from '../db/sessions.ts'
+import type { Db, Transaction } from '../db/store.ts'
+import { announceRoles, announceState } from './announce.ts'
 import { notFound, Refused } from './errors.ts'
+import { expireExtension } from './extension-records.ts'
 import { isOver, usernameIn, type Session, type SessionRole, type SessionState } from './session.ts'
 import { ACTION_OF, stateAfter, type SessionMove } from './transitions.ts'
+import { workNotice } from './work-notices.ts'
 
 /** The broker's own eyes: what it reads to decide, whoever asked. */
 export const BROKER: PartScope = { kind: 'part', part: 'broker' }
@@ -23,19 +26,22 @@ export interface Taken {
 }
 
 /** A part has many sessions to look after: one that somebody holds locked is tried again later. */
-const LOCK_PATIENCE_MS = 2_000
+export const LOCK_PATIENCE_MS = 2_000
 
 /** Locks a session within somebody's scope. Errors: `not_found`. */
 export async function takeSession(tx: Transaction, scope: Scope, id: SessionId): Promise<Taken> {
-  if (scope.kind === 'part') await waitAtMost(tx, LOCK_PATIENCE_MS)
-  const there = await lockSession(tx, id)
-  const session = there ? await findSession(tx, scope, id) : undefined
-  if (session === undefined) throw notFound(id)
+  const there = await (scope.kind === 'part'
+    ? lockSessionInTime(tx, id, LOCK_PATIENCE_MS)
+    : lockSession(tx, id))
+  const found = there ? await findSessionNow(tx, scope, id) : undefined
+  if (found === undefined) throw notFound(id)
+  const { session, now } = found
   // a clock that was set back must not put this change before the last one
-  return { session, at: DateTime.max(await storeTime(tx), lastChangeOf(session)) }
+  return { session, at: DateTime.max(now, lastChangeOf(session)) }
 }
 
-function lastChangeOf({ stateSince, roles }: Session): DateTime<true> {
+/** Nothing of a session may be recorded as having happened before this. */
+export function lastChangeOf({ stateSince, roles }: Session): DateTime<true> {
   const votes = roles.flatMap(({ approvals }) => approvals.map(({ at }) => at))
   return DateTime.max(stateSince, ...votes)
 }
@@ -77,19 +83,42 @@ export async function makeMove(
     ending: isOver(to),
   })
   if (!moved) throw await stateChanged(tx, session)
-  const after = await getSession(tx, session.id)
+  const after = move === 'grant' ? granted(session, context) : await getSession(tx, session.id)
   await recordState(tx, after, context)
+  if (session.state === 'GRANTED' && isOver(to)) {
+    const ended = { id: after.id, dataSource: after.dataSource, snapshot: snapshotOf(after) }
+    await expireExtension(tx, { origin: context.origin, at }, ended)
+  }
   await followUp(tx, session, after)
   return after
 }
 
-/** Writes the row of the trail that says which state a session has reached. */
+/** What a grant makes of a session, which is not worth another long look. */
+function granted(session: Session, { at, username }: MoveContext): Session {
+  return {
+    ...session,
+    state: 'GRANTED',
+    stateSince: at,
+    moveCount: session.moveCount + 1,
+    username: username ?? session.username,
+    grantedAt: at,
+    waitingFor: null,
+  }
+}
+
+/** Writes the row of the trail that says which state a session has reached, and the letters about it. */
 export async function recordState(
   tx: Transaction,
   session: Session,
   { origin, at, reason }: MoveContext,
 ): Promise<void> {
-  await appendRecord(tx, origin, at, {
+  await announceState(tx, session, { origin, at, reason })
+  await appendRecord(tx, origin, at, stateDraft(session, reason))
+}
+
+/** The row of the trail that says which state a session has reached. */
+export function stateDraft(session: Session, reason: string | undefined): RecordDraft {
+  return {
     action: ACTION_OF[session.state],
     area: 'sessions',
     outcome: 'ok',
@@ -99,10 +128,13 @@ export async function recordState(
     session: snapshotOf(session),
     ...(session.state === 'CREATED' ? { justification: session.justification } : {}),
     ...(reason === undefined ? {} : { reason }),
-  })
+  }
 }
 
-/** Writes the row of the trail that says how roles were decided; start and end stay empty. */
+/**
+ * Writes the row of the trail that says how roles were decided; start and end stay empty. An
+ * approval is told to the requester, too.
+ */
 export async function recordRoles(
   tx: Transaction,
   session: Session,
@@ -115,6 +147,7 @@ export async function recordRoles(
 ): Promise<void> {
   const { origin, at, reason, state, votes } = decision
   const names = decision.roles.map(({ name }) => name)
+  if (state === 'APPROVED') await announceRoles(tx, session, decision)
   await appendRecord(tx, origin, at, {
     action: state === 'APPROVED' ? 'role.approved' : 'role.denied',
     area: 'sessions',
@@ -164,16 +197,26 @@ const DECIDED: ReadonlySet<SessionState> = new Set(['APPROVED', 'GRANTED', 'DENI
 
 /** Jobs are written with the move, so that no crash can lose them; notices only make it quick. */
 async function followUp(tx: Transaction, before: Session, after: Session): Promise<void> {
-  const { id, stateSince, start } = after
+  const { id, stateSince, start, dataSource } = after
   if (after.state === 'APPROVED' && start !== null) {
     await putJob(tx, { sessionId: id, kind: 'grant', dueAt: DateTime.max(start, stateSince) })
-    await notify(tx, 'daypass_work', id)
+    await notify(tx, 'daypass_work', workNotice('grant', dataSource.id))
+    await askForChecks(tx, after)
   }
   if (!isOver(after.state)) return
-  // an intent without a grant may have made a user already
-  if (await hasSessionUser(tx, id)) {
-    await putJob(tx, { sessionId: id, kind: 'removal', dueAt: stateSince })
-    await notify(tx, 'daypass_work', id)
+  for (const place of await putRemovals(tx, [id])) {
+    await notify(tx, 'daypass_work', workNotice('removal', place))
   }
   if (before.state === 'GRANTED') await notify(tx, 'daypass_ends', id)
+}
+
+/** What the roles carry may have changed since they were defined; looked at beside the grant. */
+export async function askForChecks(
+  tx: Transaction,
+  { id, dataSource, roles }: Session,
+): Promise<void> {
+  for (const { id: roleId } of roles) {
+    const subject = { dataSourceId: dataSource.id, roleId, sessionId: id }
+    await askForCheck(tx, { ...subject, cause: 'approval', askedBy: 'system' })
+  }
 }

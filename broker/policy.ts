@@ -99,6 +99,9 @@ export async function explainRoles(
 /** Why a person can't ask for a role, in a sentence; undefined where they can. */
 export function refusalOf(role: Role, person: Someone): string | undefined {
   if (role.disabledAt !== null) return `${role.name} is no longer offered.`
+  if (role.dangers.length > 0 && !role.dangerous) {
+    return `${role.name} is too powerful to lend (${role.dangers.join('; ')}): ask an administrator.`
+  }
   if (role.approvalsNeeded === 0) return undefined
   if (role.approvers.length === 0) return `No approvers found for ${role.name}.`
   const others = othersOf(role, person).length
@@ -141,6 +144,16 @@ export function justificationFault(
   }
   if (fits) return undefined
   return rule.message || `The justification must match ${rule.pattern}.`
+}
+
+/** Why a pattern can't be a rule, in a sentence; undefined where it can. */
+export function patternFault(pattern: string): string | undefined {
+  try {
+    new RegExp(pattern)
+    return undefined
+  } catch {
+    return 'This is no regular expression: mend it.'
+  }
 }
 
 /** Undefined where the pattern is broken or takes too long. */

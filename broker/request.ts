@@ -2,6 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { DateTime } from 'luxon'
 import { canonicalize, storable } from '../db/canonical.ts'
 import { findDataSource, type DataSource } from '../db/data-sources.ts'
+import { holdPolicyVersion } from '../db/policy-versions.ts'
+import { getRequestLife } from '../db/request-life.ts'
 import { listRoles, type Role } from '../db/roles.ts'
 import { systemOrigin, type Origin, type PersonScope } from '../db/scope.ts'
 import { insertSession, type NewSession } from '../db/session-changes.ts'
@@ -12,7 +14,7 @@ import { settle } from './decisions.ts'
 import { InvalidRequest } from './errors.ts'
 import { getSession, recordState } from './moves.ts'
 import { justificationFault, justificationRule, refusalOf } from './policy.ts'
-import { resolveWindow, type AskedWindow, type Faults, type Window } from './window.ts'
+import { resolveRequest, type AskedWindow, type Faults, type Window } from './window.ts'
 
 /** What a person asks for. Neither end nor minutes: the shortest default of the roles. */
 export interface SessionRequest extends AskedWindow {
@@ -23,10 +25,9 @@ export interface SessionRequest extends AskedWindow {
   readonly justification: string
 }
 
-/** How long a request whose window counts from approval waits for that approval. */
-const LIFE_DAYS = 7
 const ROLES_LIMIT = 50
-const AUTO_APPROVER = 'system (auto-approve)'
+/** Whose name stands on what needs nobody's approval. */
+export const AUTO_APPROVER = 'system (auto-approve)'
 
 /** Asks for a session; roles that need no approval are approved at once. Errors: `invalid_request`. */
 export async function requestSession(
@@ -36,19 +37,20 @@ export async function requestSession(
   request: SessionRequest,
 ): Promise<Session> {
   return store.change(async (tx) => {
+    const policyVersion = await holdPolicyVersion(tx, scope.organization.id)
     const at = await storeTime(tx)
     const source = await chooseSource(tx, scope, request)
     const roles = await chooseRoles(tx, scope, { source, names: request.roles })
-    const resolved = resolveWindow(request, roles, at)
+    const lifeMinutes = await getRequestLife(tx, scope.organization.id)
+    const resolved = resolveRequest(request, roles, { now: at, lifeMinutes })
     const faults = {
       ...('faults' in resolved ? resolved.faults : {}),
       ...(await justificationFaults(tx, source, request.justification)),
     }
     if (Object.keys(faults).length > 0 || 'faults' in resolved) throw new InvalidRequest(faults)
 
-    const { window } = resolved
-    const asked = describe({ scope, source, roles, window, request, at })
-    const session = await getSession(tx, await insertSession(tx, at, asked))
+    const asked = describe({ scope, source, roles, request, ...resolved })
+    const session = await getSession(tx, await insertSession(tx, at, { ...asked, policyVersion }))
     await recordState(tx, session, { origin, at })
     const system = systemOrigin(scope.organization, origin.correlationId, AUTO_APPROVER)
     return settle(tx, session, { origin: system, at, by: null })
@@ -104,7 +106,8 @@ function absence(name: string, source: DataSource, offered: readonly Role[]): st
   return `${quote(name)} is a role of ${elsewhere.dataSource.name}, not of ${source.name}.`
 }
 
-async function justificationFaults(
+/** What is wrong with the reason given, by the rule of the data source. */
+export async function justificationFaults(
   tx: Transaction,
   source: DataSource,
   text: string,
@@ -122,11 +125,18 @@ interface Asked {
   readonly source: DataSource
   readonly roles: readonly Role[]
   readonly window: Window
+  readonly diesAt: DateTime<true>
   readonly request: SessionRequest
-  readonly at: DateTime<true>
 }
 
-function describe({ scope, source, roles, window, request, at }: Asked): NewSession {
+function describe({
+  scope,
+  source,
+  roles,
+  window,
+  diesAt,
+  request,
+}: Asked): Omit<NewSession, 'policyVersion'> {
   const fixed = window.kind === 'fixed' ? window : undefined
   const asked = {
     uuid: randomUUID(),
@@ -145,15 +155,11 @@ function describe({ scope, source, roles, window, request, at }: Asked): NewSess
       needed: role.approvalsNeeded,
     })),
   }
-  return {
-    ...asked,
-    diesAt: fixed?.end ?? at.plus({ days: LIFE_DAYS }),
-    requestHash: hashOf(asked),
-  }
+  return { ...asked, diesAt, requestHash: hashOf(asked) }
 }
 
 /** What an approval is an approval of: any change of these makes another request. */
-function hashOf(asked: Omit<NewSession, 'diesAt' | 'requestHash'>): Buffer {
+function hashOf(asked: Omit<NewSession, 'diesAt' | 'requestHash' | 'policyVersion'>): Buffer {
   const text = canonicalize({
     uuid: asked.uuid,
     data_source: asked.dataSourceId,

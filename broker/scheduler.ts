@@ -2,7 +2,10 @@ import { schedule } from 'node-cron'
 import { sentenceOf } from '../lib/errors.ts'
 import { listen } from '../db/notices.ts'
 import { addPartitions } from '../db/partitions.ts'
-import { reconcileAll, sweep, type SweepDeps } from './sweep.ts'
+import { scheduleChecks } from './checks.ts'
+import { reconcileAll, setGoing, sweep, type SweepDeps } from './sweep.ts'
+import { watch } from './watch.ts'
+import { readWorkNotice } from './work-notices.ts'
 
 export interface Scheduler {
   /** Runs a tick as soon as the one under way is over. */
@@ -11,25 +14,33 @@ export interface Scheduler {
 }
 
 const EVERY_SECOND = '* * * * * *'
+const EVERY_FIVE_SECONDS = '*/5 * * * * *'
 const EVERY_TEN_SECONDS = '*/10 * * * * *'
 const EVERY_HOUR = '0 0 * * * *'
 
 /**
- * Ticks every second and at every notice, compares data sources with the store every ten seconds,
- * and sees to it that the trail always has its next months.
+ * Ticks every second and at every notice that does not name its work itself, looks for breaches every five seconds, compares data
+ * sources with the store every ten, and sees to it every hour that the
+ * trail has its next months and that each data source was checked within a day.
  */
 export function startScheduler(deps: SweepDeps): Scheduler {
   const tick = coalesce(() => guarded(deps, 'sweep', sweep))
   const compare = coalesce(() => guarded(deps, 'reconcile', reconcileAll))
-  const upkeep = coalesce(() => guarded(deps, 'upkeep', ({ store }) => addPartitions(store)))
+  const upkeep = coalesce(() => guarded(deps, 'upkeep', keepUp))
+  const look = coalesce(() => guarded(deps, 'watch', watch))
   const quiet = quietLogger(deps)
   const tasks = [
     schedule(EVERY_SECOND, tick.run, { name: 'sweep', noOverlap: true, ...quiet }),
     schedule(EVERY_HOUR, upkeep.run, { name: 'upkeep', noOverlap: true, ...quiet }),
+    schedule(EVERY_FIVE_SECONDS, look.run, { name: 'watch', noOverlap: true, ...quiet }),
     schedule(EVERY_TEN_SECONDS, compare.run, { name: 'reconcile', noOverlap: true, ...quiet }),
   ]
   const listening = listen(deps.store.url, 'daypass_work', {
-    heard: () => void tick.run(),
+    heard: (notice) => {
+      const work = readWorkNotice(notice)
+      if (work === undefined) void tick.run()
+      else setGoing(deps, work)
+    },
     log: deps.log,
   })
   void upkeep.run()
@@ -38,10 +49,16 @@ export function startScheduler(deps: SweepDeps): Scheduler {
     close: async () => {
       for (const task of tasks) await task.destroy()
       await listening.close()
-      await Promise.all([tick.idle(), compare.idle(), upkeep.idle()])
+      await Promise.all([tick.idle(), compare.idle(), upkeep.idle(), look.idle()])
       await deps.lanes.close()
+      await deps.kept?.close()
     },
   }
+}
+
+async function keepUp(deps: SweepDeps): Promise<void> {
+  await addPartitions(deps.store)
+  await scheduleChecks(deps)
 }
 
 interface Coalesced {

@@ -1,3 +1,4 @@
+import { DateTime } from 'luxon'
 import type { Session, SessionState } from '../db/sessions.ts'
 import { MOVES } from './transitions.ts'
 
@@ -16,4 +17,10 @@ export function isOver(state: SessionState): boolean {
 /** The session username as a row written in this state says it; sessions get theirs when granted. */
 export function usernameIn(state: SessionState, { username }: Session): string {
   return username ?? (isOver(state) ? NO_USERNAME : TO_BE_DETERMINED)
+}
+
+/** When a session or request expires by itself: what waits for approvals may die before its window does. */
+export function expiryOf({ state, end, diesAt }: Session): DateTime<true> {
+  if (end === null) return diesAt
+  return state === 'CREATED' ? DateTime.min(end, diesAt) : end
 }

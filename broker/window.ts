@@ -6,6 +6,8 @@ export interface AskedWindow {
   readonly end?: DateTime<true> | undefined
   readonly minutes?: number | undefined
   readonly fromApproval?: boolean | undefined
+  /** How long the request waits for its approvals; absent: as long as it may. */
+  readonly ttlMinutes?: number | undefined
 }
 
 /** A window that stands, or a length that counts from the last approval. */
@@ -44,6 +46,49 @@ export function resolveWindow(
   const fault = lengthFault(window, roles, asked.end)
   if (fault === undefined) return { window }
   return { faults: { [asked.end === undefined ? 'minutes' : 'end']: fault } }
+}
+
+/** How far a request may reach: this moment, and how long it may wait where only approval starts it. */
+export interface Reach {
+  readonly now: DateTime<true>
+  readonly lifeMinutes: number
+}
+
+/** A request's window, and when the request dies if it is not approved by then. */
+export function resolveRequest(
+  asked: AskedWindow,
+  roles: readonly RoleTimes[],
+  reach: Reach,
+): { readonly window: Window; readonly diesAt: DateTime<true> } | { readonly faults: Faults } {
+  const resolved = resolveWindow(asked, roles, reach.now)
+  if ('faults' in resolved) return resolved
+  const { window } = resolved
+  const latest =
+    window.kind === 'fixed' ? window.end : reach.now.plus({ minutes: reach.lifeMinutes })
+  const fault = waitFault(asked, window, latest.toMillis() - reach.now.toMillis())
+  if (fault !== undefined) return { faults: { ttlMinutes: fault } }
+  const { ttlMinutes } = asked
+  const wait = ttlMinutes === undefined ? undefined : Math.round(ttlMinutes * MINUTE_MS)
+  return { window, diesAt: wait === undefined ? latest : reach.now.plus({ milliseconds: wait }) }
+}
+
+function waitFault(
+  { ttlMinutes }: AskedWindow,
+  window: Window,
+  longestMs: number,
+): string | undefined {
+  if (ttlMinutes === undefined) return undefined
+  if (!(Number.isFinite(ttlMinutes) && ttlMinutes > 0)) {
+    return 'The time to wait must be a number of minutes above 0.'
+  }
+  const most = longestMs / MINUTE_MS
+  if (ttlMinutes <= most) return undefined
+  const why =
+    window.kind === 'fixed'
+      ? 'The request dies when its window closes'
+      : 'A request may wait for its approvals only so long'
+  const fewer = most < 1 ? '' : `enter ${String(Math.floor(most))} minutes or fewer, or `
+  return `${why}: ${fewer}leave this empty.`
 }
 
 /** The shortest maximum, and the role that sets it. */
@@ -108,7 +153,7 @@ function lengthFault(
 }
 
 /** To the minute, in the zone that the end was given in: `2026-03-01 14:00 UTC +1`. */
-function wallText(at: DateTime): string {
+export function wallText(at: DateTime): string {
   return at.toFormat(at.offset === 0 ? "yyyy-LL-dd HH:mm 'UTC'" : "yyyy-LL-dd HH:mm 'UTC' Z")
 }
 

@@ -3,7 +3,7 @@ import type { DateTime } from 'luxon'
 import { uuidv7 } from '../lib/ids.ts'
 import { canonicalize, storable, type Canonical } from './canonical.ts'
 import type { Origin } from './scope.ts'
-import { iso, rows, type Transaction } from './store.ts'
+import { iso, preparedRows, type Transaction } from './store.ts'
 
 /** Every verb the product writes today; a verb joins the list when its action is wired. */
 export const ACTIONS = [
@@ -19,6 +19,13 @@ export const ACTIONS = [
   'session.terminated',
   'session.removed',
   'session.removal_blocked',
+  'session.residue',
+  'session.extension_requested',
+  'session.extension_approved',
+  'session.extension_denied',
+  'session.extension_canceled',
+  'session.extension_expired',
+  'session.extended',
   'session.credential_made',
   'role.approved',
   'role.denied',
@@ -30,7 +37,12 @@ export const ACTIONS = [
   'data_source.changed',
   'data_source.tested',
   'role_definition.created',
+  'role_definition.changed',
+  'policy.changed',
+  'policy.proposed',
+  'policy.rejected',
   'group.created',
+  'group.changed',
   'user.created',
   'user.locked',
   'user.unlocked',
@@ -39,6 +51,9 @@ export const ACTIONS = [
   'token.deleted',
   'task.succeeded',
   'task.failed',
+  'alert.raised',
+  'alert.resolved',
+  'alert.rule_changed',
   'audit.downloaded',
   'settings.changed',
 ] as const
@@ -55,6 +70,8 @@ export type Area =
   | 'users'
   | 'tokens'
   | 'tasks'
+  | 'alerts'
+  | 'policy'
   | 'audit'
   | 'settings'
 
@@ -107,46 +124,94 @@ export async function appendRecord(
   at: DateTime<true>,
   draft: RecordDraft,
 ): Promise<void> {
-  const payload = privateValues(origin, draft)
-  const eventId = uuidv7(at.toMillis())
-  const body = canonicalize(bodyOf({ origin, at, draft, eventId, payload }))
-  await rows(
+  await preparedRows(
     tx,
     `with appended as (
        insert into records (at, event_id, organization_id, action, area, scope, state, session_id, actor_id,
                             actor_name, requester, roles, username, start_at, end_at, data_source, sign_in_id,
                             outcome, body)
-       values (:at, :eventId, :organization, :action, :area, :scope, :state, :sessionId, :actorId, :actorName,
-               :requester, :roles, :username, :start, :end, :dataSource, :signInId, :outcome, :body)
+       values (:at, :event_id, :organization_id, :action, :area, :scope, :state, :session_id, :actor_id,
+               :actor_name, :requester, :roles, :username, :start_at, :end_at, :data_source, :sign_in_id,
+               :outcome, :body)
     returning at, seq, organization_id
      )
      insert into record_payloads (at, seq, organization_id, payload)
      select at, seq, organization_id, cast(:payload as jsonb)
        from appended
       where :payload <> '{}'`,
-    {
-      at: iso(at),
-      eventId,
-      organization: origin.organization.id,
-      action: draft.action,
-      area: draft.area,
-      scope: draft.scope ?? null,
-      state: draft.state ?? null,
-      sessionId: draft.session?.id ?? null,
-      actorId: origin.actor.id,
-      actorName: origin.actor.name,
-      requester: draft.session?.requester ?? null,
-      roles: draft.session?.roles ?? [],
-      username: draft.session?.username ?? null,
-      start: draft.session?.start ? iso(draft.session.start) : null,
-      end: draft.session?.end ? iso(draft.session.end) : null,
-      dataSource: draft.dataSource?.name ?? null,
-      signInId: origin.signInId ?? null,
-      outcome: draft.outcome,
-      body,
-      payload: JSON.stringify(payload),
-    },
+    rowOf({ origin, at, draft }),
   )
+}
+
+/** What appendRecord takes, for one of several. */
+export interface RecordEntry {
+  readonly origin: Origin
+  readonly at: DateTime<true>
+  readonly draft: RecordDraft
+}
+
+/** As appendRecord, for several in one statement and in their order. */
+export async function appendRecords(
+  tx: Transaction,
+  entries: readonly RecordEntry[],
+): Promise<void> {
+  if (entries.length === 0) return
+  await preparedRows(
+    tx,
+    `with drafts as (
+       select d.*
+         from rows from (jsonb_to_recordset(cast(:drafts as jsonb))
+                as (at timestamptz, event_id uuid, organization_id uuid, action text, area text, scope text,
+                    state text, session_id bigint, actor_id text, actor_name text, requester text,
+                    roles text[], username text, start_at timestamptz, end_at timestamptz, data_source text,
+                    sign_in_id text, outcome text, body text, payload text))
+              with ordinality as d
+     ), appended as (
+       insert into records (at, event_id, organization_id, action, area, scope, state, session_id, actor_id,
+                            actor_name, requester, roles, username, start_at, end_at, data_source, sign_in_id,
+                            outcome, body)
+       select at, event_id, organization_id, action, area, scope, state, session_id, actor_id, actor_name,
+              requester, roles, username, start_at, end_at, data_source, sign_in_id, outcome, body
+         from drafts
+        order by ordinality
+    returning at, seq, organization_id, event_id
+     )
+     insert into record_payloads (at, seq, organization_id, payload)
+     select a.at, a.seq, a.organization_id, cast(d.payload as jsonb)
+       from appended a
+       join drafts d using (event_id)
+      where d.payload <> '{}'`,
+    { drafts: JSON.stringify(entries.map(rowOf)) },
+  )
+}
+
+/** A record as the store's columns hold it. */
+function rowOf({ origin, at, draft }: RecordEntry): Readonly<Record<string, unknown>> {
+  const payload = privateValues(origin, draft)
+  const eventId = uuidv7(at.toMillis())
+  return {
+    at: iso(at),
+    event_id: eventId,
+    organization_id: origin.organization.id,
+    action: draft.action,
+    area: draft.area,
+    scope: draft.scope ?? null,
+    state: draft.state ?? null,
+    session_id: draft.session?.id ?? null,
+    actor_id: origin.actor.id,
+    actor_name: origin.actor.name,
+    requester: draft.session?.requester ?? null,
+    roles: draft.session?.roles ?? [],
+    username: draft.session?.username ?? null,
+    start_at: draft.session?.start ? iso(draft.session.start) : null,
+    end_at: draft.session?.end ? iso(draft.session.end) : null,
+    data_source: draft.dataSource?.name ?? null,
+    sign_in_id: origin.signInId ?? null,
+    outcome: draft.outcome,
+    // refuses what can't be stored, and everything above is in it
+    body: canonicalize(bodyOf({ origin, at, draft, eventId, payload })),
+    payload: JSON.stringify(payload),
+  }
 }
 
 /** A private value with the salt that its digest in the body was made with. */

@@ -1,6 +1,8 @@
 import type { DateTime } from 'luxon'
 import { isUuid } from '../lib/ids.ts'
 import { appendRecord } from './audit-log.ts'
+import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
+import { keepPolicyVersion } from './policy-versions.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
 import { findRow, getRow, rows, storeTime, type Db, type Transaction } from './store.ts'
 
@@ -73,7 +75,9 @@ export function findDataSource(
     `select ${DATA_SOURCE}
        from data_sources d
       where (d.name = :name or d.id = cast(:id as uuid))
-        and d.organization_id = coalesce(cast(:organization as uuid), d.organization_id)`,
+        and d.organization_id = coalesce(cast(:organization as uuid), d.organization_id)
+      order by d.id = cast(:id as uuid) desc nulls last
+      limit 1`,
     {
       name: nameOrId,
       id: isUuid(nameOrId) ? nameOrId : null,
@@ -98,7 +102,7 @@ export async function findSealedAdminUrl(
   return row?.sealed
 }
 
-/** Keeps a data source, with its record. Errors: constraints named in the schema. */
+/** Keeps a data source, with its record and a version of the policy. Errors: constraints named in the schema. */
 export async function createDataSource(
   tx: Transaction,
   origin: Origin,
@@ -131,9 +135,61 @@ export async function createDataSource(
       port: String(made.port),
       databases: made.databases.join(', '),
       tls_mode: made.tlsMode,
+      ...factsOf(made),
     },
   })
+  await keepPolicyVersion(tx, origin, `data source ${made.name} was added`)
   return made
+}
+
+/** What of a data source is policy. */
+export interface SourceTerms {
+  /** Null: the global rule holds; empty: no rule. */
+  readonly justificationPattern: string | null
+  readonly justificationMessage: string | null
+  readonly offered: boolean
+}
+
+/** Changes what a data source asks of requests, with its record and a version of the policy. */
+export async function changeSourceTerms(
+  tx: Transaction,
+  origin: Origin,
+  { source, terms }: { readonly source: DataSource; readonly terms: SourceTerms },
+): Promise<DataSource> {
+  const kept = await getRow<DataSource>(
+    tx,
+    `update data_sources d
+        set justification_pattern = :justificationPattern, justification_message = :justificationMessage,
+            disabled_at = case when not :offered then coalesce(d.disabled_at, now()) end
+      where d.id = :id
+        and d.organization_id = :organization
+  returning ${DATA_SOURCE}`,
+    { ...terms, id: source.id, organization: origin.organization.id },
+  )
+  const differences = differencesBetween(factsOf(source), factsOf(kept))
+  if (differences.length === 0) return kept
+  await appendRecord(tx, origin, await storeTime(tx), {
+    action: 'data_source.changed',
+    area: 'data sources',
+    subject: { type: 'data source', id: kept.id, name: kept.name },
+    dataSource: { id: kept.id, name: kept.name },
+    outcome: 'ok',
+    details: detailsOf(differences),
+  })
+  const summary = `data source ${kept.name}: ${sayDifferences(differences)}`
+  await keepPolicyVersion(tx, origin, summary)
+  return kept
+}
+
+/** The three ways a rule can be, told apart by a word before the pattern. */
+function factsOf(source: DataSource): Record<string, string> {
+  const { justificationPattern: pattern, justificationMessage: message, disabledAt } = source
+  return {
+    justification_rule: pattern === null ? 'global' : pattern === '' ? 'off' : 'own',
+    justification_pattern: pattern ?? '',
+    justification_message: message ?? '',
+    offered: disabledAt === null ? 'yes' : 'no',
+  }
 }
 
 /** Notes that a data source now answers elsewhere, with its record; the URL is sealed anew. */

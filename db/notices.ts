@@ -11,9 +11,21 @@ const LONGEST_PAUSE_MS = 5_000
 const FIRST_PAUSE_MS = 100
 const CONNECT_DEADLINE_MS = 5_000
 
-/** Tells whoever listens that a session has something new; ticks and polls would find it anyway. */
-export async function notify(db: Db, channel: Channel, sessionId: string): Promise<void> {
-  await rows(db, `select pg_notify(:channel, :sessionId)`, { channel, sessionId })
+/**
+ * Tells whoever listens that something is new: of a session, or, to brokers, what there is to do and
+ * where. Ticks and polls would find it anyway.
+ */
+export async function notify(db: Db, channel: Channel, what: string): Promise<void> {
+  await notifyAll(db, channel, [what])
+}
+
+/** As notify, of several. */
+export async function notifyAll(db: Db, channel: Channel, whats: readonly string[]): Promise<void> {
+  if (whats.length === 0) return
+  await rows(db, `select pg_notify(:channel, what) from unnest(cast(:whats as text[])) as what`, {
+    channel,
+    whats,
+  })
 }
 
 export interface Listening {
@@ -21,13 +33,13 @@ export interface Listening {
 }
 
 /**
- * Calls `heard` with the session id of every notice on a channel, and once with undefined after
+ * Calls `heard` with the words of every notice on a channel, and once with undefined after
  * each (re)connect, because notices sent meanwhile are lost. Never gives up dialling.
  */
 export function listen(
   url: string,
   channel: Channel,
-  { heard, log }: { heard: (sessionId: string | undefined) => void; log: Log },
+  { heard, log }: { heard: (what: string | undefined) => void; log: Log },
 ): Listening {
   let client: pg.Client | undefined
   let timer: NodeJS.Timeout | undefined

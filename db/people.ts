@@ -34,6 +34,16 @@ export function getOrganization(db: Db, id: string): Promise<Organization> {
   )
 }
 
+/** Every organization, oldest first. */
+export function listOrganizations(db: Db): Promise<Organization[]> {
+  return rows(
+    db,
+    `select id, name, account_id as "accountId"
+       from organizations
+      order by created_at, id`,
+  )
+}
+
 /** The one organization of a new store. */
 export function getDefaultOrganization(db: Db): Promise<Organization> {
   return getRow(

@@ -1,7 +1,16 @@
 import type { DateTime } from 'luxon'
 import { parseSessionId, type SessionId } from '../lib/ids.ts'
 import type { SessionState } from './sessions.ts'
-import { findRow, getRow, iso, rows, type Transaction } from './store.ts'
+import {
+  findRow,
+  getRow,
+  iso,
+  PATIENCE,
+  patienceOf,
+  preparedRows,
+  rows,
+  type Transaction,
+} from './store.ts'
 
 type Instant = DateTime<true>
 
@@ -16,6 +25,8 @@ export interface NewSession {
   readonly minutes: number | null
   readonly requestHash: Buffer
   readonly diesAt: Instant
+  /** The policy it was judged by. */
+  readonly policyVersion: number
   readonly roles: readonly NewSessionRole[]
 }
 
@@ -33,6 +44,25 @@ export async function lockSession(tx: Transaction, id: SessionId): Promise<boole
   return row !== undefined
 }
 
+/** The same, after waitAtMost in one go: no row is locked before it was joined with the setting. */
+export async function lockSessionInTime(
+  tx: Transaction,
+  id: SessionId,
+  milliseconds: number,
+): Promise<boolean> {
+  const [row] = await preparedRows(
+    tx,
+    `with patience as materialized (${PATIENCE})
+     select s.id
+       from patience
+      cross join sessions s
+      where s.id = :id
+        for update of s`,
+    { id, ...patienceOf(milliseconds) },
+  )
+  return row !== undefined
+}
+
 /** Writes a request with its first move and its roles, in the order they were named. */
 export async function insertSession(
   tx: Transaction,
@@ -43,9 +73,9 @@ export async function insertSession(
     tx,
     `with made as (
        insert into sessions (uuid, organization_id, data_source_id, requester_id, state, state_since, justification,
-                             start_at, end_at, minutes, request_hash, created_at, dies_at)
+                             start_at, end_at, minutes, request_hash, created_at, dies_at, policy_version)
        values (:uuid, :organizationId, :dataSourceId, :requesterId, 'CREATED', :at, :justification,
-               :start, :end, :minutes, :requestHash, :at, :diesAt)
+               :start, :end, :minutes, :requestHash, :at, :diesAt, :policyVersion)
     returning id, organization_id, move_count
      ), recorded as (
        insert into session_moves (session_id, organization_id, ordinal, from_state, to_state, at)
@@ -81,7 +111,7 @@ export interface MoveFacts {
 /** Moves a session on, if it is still where the caller believes it; false means someone else got there first. */
 export async function moveSession(tx: Transaction, move: MoveFacts): Promise<boolean> {
   if (move.username !== undefined) await nameUser(tx, { ...move, username: move.username })
-  const moved = await findRow(
+  const [moved] = await preparedRows(
     tx,
     `with moved as (
           update sessions
@@ -191,21 +221,6 @@ export async function replaceCredential(
     values,
   )
   return made.id
-}
-
-/** Notes that the database user of an ended session is proven gone; false when that was known. */
-export async function setRemoved(tx: Transaction, id: SessionId, at: Instant): Promise<boolean> {
-  const removed = await findRow(
-    tx,
-    `   update sessions
-           set removed_at = :at
-         where id = :id
-           and ended_at is not null
-           and removed_at is null
-     returning id`,
-    { id, at: iso(at) },
-  )
-  return removed !== undefined
 }
 
 /** Apart from the move, because these columns are the broker's alone to write. */

@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
-import { findRow, getRow, iso, rows, type Db, type Transaction } from './store.ts'
+import { findRow, iso, preparedRows, rows, type Db, type Transaction } from './store.ts'
 
 /** A session user as it is meant to be, written down before the data source is touched. */
 export interface SessionIntent {
@@ -35,14 +35,6 @@ const INTENT = `
        u.role_oid as "roleOid", u.upstream_verifier as "upstreamVerifier",
        u.connection_limit as "connectionLimit", u.login_at as "loginAt", u.removed_at as "removedAt"`
 
-/** True where a session user may exist for this session. */
-export async function hasSessionUser(db: Db, id: SessionId): Promise<boolean> {
-  const row = await findRow(db, `select session_id from session_users where session_id = :id`, {
-    id,
-  })
-  return row !== undefined
-}
-
 /** The intent of one session. */
 export function findIntent(db: Db, id: SessionId): Promise<SessionIntent | undefined> {
   return findRow(
@@ -55,26 +47,47 @@ export function findIntent(db: Db, id: SessionId): Promise<SessionIntent | undef
   )
 }
 
-/** Writes an intent, or finds the one that an earlier try wrote. */
-export async function ensureIntent(tx: Transaction, intent: NewIntent): Promise<SessionIntent> {
-  await rows(
-    tx,
-    `insert into session_users (session_id, organization_id, data_source_id, username, upstream_sealed,
-                                upstream_verifier, intended_at)
-     select s.id, s.organization_id, s.data_source_id, :username, :upstreamSealed, :upstreamVerifier, :at
-       from sessions s
-      where s.id = :sessionId
-         on conflict (session_id) do nothing`,
-    { ...intent, at: iso(intent.at) },
-  )
-  return getRow(
-    tx,
-    `select ${INTENT}
+/** An intent, and whether its session is over. */
+export interface IntentOfSession extends SessionIntent {
+  readonly isOver: boolean
+}
+
+/** The intents of these sessions, where they have one. */
+export function listIntents(db: Db, ids: readonly SessionId[]): Promise<IntentOfSession[]> {
+  return rows(
+    db,
+    `select ${INTENT}, s.ended_at is not null as "isOver"
        from session_users u
        join sessions s on s.id = u.session_id
-      where u.session_id = :id`,
-    { id: intent.sessionId },
+      where u.session_id = any (cast(:ids as bigint[]))`,
+    { ids },
   )
+}
+
+/** Writes an intent, or finds the one that an earlier try wrote. */
+export async function ensureIntent(tx: Transaction, intent: NewIntent): Promise<SessionIntent> {
+  const [written] = await preparedRows<SessionIntent>(
+    tx,
+    `with made as (
+       insert into session_users (session_id, organization_id, data_source_id, username, upstream_sealed,
+                                  upstream_verifier, intended_at)
+       select s.id, s.organization_id, s.data_source_id, :username, :upstreamSealed, :upstreamVerifier, :at
+         from sessions s
+        where s.id = :sessionId
+           on conflict (session_id) do nothing
+    returning *
+     ), u as (
+       select * from made
+        union all
+       select * from session_users where session_id = :sessionId
+     )
+     select ${INTENT}
+       from u
+       join sessions s on s.id = u.session_id`,
+    { ...intent, at: iso(intent.at) },
+  )
+  if (written === undefined) throw new Error(`session ${intent.sessionId} has vanished`)
+  return written
 }
 
 /** Gives an intent another name, where somebody else's role has the first one. */
@@ -100,29 +113,38 @@ export async function setRoleOid(db: Db, id: SessionId, oid: number): Promise<vo
   )
 }
 
-/** Notes that the session user may log in: GRANTED is then true to the last step. */
-export async function setLoginAt(db: Db, id: SessionId, at: DateTime<true>): Promise<void> {
-  await rows(
+/**
+ * Notes that the session user may log in from now on: GRANTED is then true to the last step. Returns
+ * since when; undefined where that was noted before, or is not so.
+ */
+export async function setLoginAt(db: Db, id: SessionId): Promise<DateTime<true> | undefined> {
+  const [noted] = await preparedRows<{ at: DateTime<true> }>(
     db,
-    `update session_users u
-        set login_at = :at
-       from sessions s
-      where s.id = u.session_id
-        and u.session_id = :id
-        and s.state = 'GRANTED'
-        and u.login_at is null`,
-    { id, at: iso(at) },
+    `   update session_users u
+           set login_at = date_trunc('milliseconds', clock_timestamp())
+          from sessions s
+         where s.id = u.session_id
+           and u.session_id = :id
+           and s.state = 'GRANTED'
+           and u.login_at is null
+     returning u.login_at as at`,
+    { id },
   )
+  return noted?.at
 }
 
-/** Notes that no such user is left on the data source. */
-export async function setIntentRemoved(db: Db, id: SessionId, at: DateTime<true>): Promise<void> {
+/** Notes that no such users are left on the data source. */
+export async function setIntentsRemoved(
+  db: Db,
+  ids: readonly SessionId[],
+  at: DateTime<true>,
+): Promise<void> {
   await rows(
     db,
     `update session_users
         set removed_at = :at
-      where session_id = :id
+      where session_id = any (cast(:ids as bigint[]))
         and removed_at is null`,
-    { id, at: iso(at) },
+    { ids, at: iso(at) },
   )
 }

@@ -1,6 +1,6 @@
 import type { Scope } from './scope.ts'
 
-/** Own ones, ones the person may decide or decided, and for overseers the whole organization. */
+/** Own ones, ones the person may decide or decided (an extension of theirs too), and for overseers the whole organization. */
 export const VISIBLE = `
             (cast(:organization as uuid) is null or s.organization_id = cast(:organization as uuid))
         and (cast(:oversees as boolean)
@@ -13,7 +13,14 @@ export const VISIBLE = `
              or exists (select
                           from session_approvals a
                          where a.session_id = s.id
-                           and a.person_id = cast(:person as uuid)))`
+                           and a.person_id = cast(:person as uuid))
+             or exists (select
+                          from session_extensions e
+                          join extension_roles r on r.extension_id = e.id
+                          left join group_members g on g.group_id = r.approver_group_id
+                          left join extension_approvals a on a.extension_id = e.id and a.role_id = r.role_id
+                         where e.session_id = s.id
+                           and cast(:person as uuid) in (g.person_id, a.person_id)))`
 
 /** Requests that wait for a vote of this person. */
 export const DECIDABLE = `

@@ -3,7 +3,7 @@ import type { SessionId } from '../lib/ids.ts'
 import type { RecordState } from './audit-log.ts'
 import type { Scope } from './scope.ts'
 import { DECIDABLE, readerOf, VISIBLE } from './session-visibility.ts'
-import { rows, type Db } from './store.ts'
+import { preparedRows, rows, type Db } from './store.ts'
 
 export type SessionState = RecordState
 export type RoleState = 'PENDING' | 'APPROVED' | 'DENIED'
@@ -35,9 +35,20 @@ export interface Session {
   /** When the database user was proven gone; null where there never was one. */
   readonly removedAt: DateTime<true> | null
   readonly hiddenAt: DateTime<true> | null
-  /** Why removal is still trying, in a sentence. */
-  readonly removalDetail: string | null
+  readonly removal: Removal
+  /** Why an approved session whose time has come is not granted yet, in a sentence. */
+  readonly waitingFor: string | null
+  /** The version of the policy it was asked under; null for those from before versions began. */
+  readonly policyVersion: number | null
   readonly roles: readonly SessionRole[]
+}
+
+/** What has become of a session's database user since its end. */
+export interface Removal {
+  /** `blocked`: it has been tried for longer than it should take; it is tried for ever. */
+  readonly state: 'none' | 'pending' | 'blocked' | 'done'
+  /** Why the last try failed, in a sentence. */
+  readonly detail: string | null
 }
 
 export interface Requester {
@@ -59,6 +70,8 @@ export interface SessionRole {
   readonly approvers: readonly string[]
   readonly approverIds: readonly string[]
   readonly decidedAt: DateTime<true> | null
+  /** True where the role is marked powerful today, and was asked for under the two approvals that takes. */
+  readonly dangerous: boolean
   readonly approvals: readonly Approval[]
 }
 
@@ -93,12 +106,6 @@ export interface Move {
   readonly at: DateTime<true>
 }
 
-export interface Credential {
-  readonly id: string
-  readonly madeAt: DateTime<true>
-  readonly endedAt: DateTime<true> | null
-}
-
 const DEFAULT_LIMIT = 50
 
 /** One session, if it is there and the scope may see it. */
@@ -107,8 +114,29 @@ export async function findSession(
   scope: Scope,
   id: SessionId,
 ): Promise<Session | undefined> {
-  const found = await rows<Row>(db, `${SESSION} and s.id = :id`, { ...readerOf(scope), id })
+  const found = await preparedRows<Row>(db, `${SESSION} and s.id = :id`, {
+    ...readerOf(scope),
+    id,
+  })
   return found.map(parseRow)[0]
+}
+
+/** The same, with the moment it was read, by the store's clock in whole milliseconds. */
+export async function findSessionNow(
+  db: Db,
+  scope: Scope,
+  id: SessionId,
+): Promise<{ readonly session: Session; readonly now: DateTime<true> } | undefined> {
+  const [found] = await preparedRows<Row & { readonly now: DateTime<true> }>(
+    db,
+    `with asked as (${SESSION} and s.id = :id)
+     select asked.*, date_trunc('milliseconds', clock_timestamp()) as now
+       from asked`,
+    { ...readerOf(scope), id },
+  )
+  if (found === undefined) return undefined
+  const { now, ...row } = found
+  return { session: parseRow(row), now }
 }
 
 /** Sessions the scope may see, newest first. */
@@ -158,28 +186,15 @@ export async function listMoves(db: Db, scope: Scope, id: SessionId): Promise<Mo
   )
 }
 
-/** When client secrets of one session were made and ended, newest first; never the secrets. */
-export async function listCredentials(db: Db, scope: Scope, id: SessionId): Promise<Credential[]> {
-  return rows(
-    db,
-    `select c.id, c.made_at as "madeAt", c.ended_at as "endedAt"
-       from session_credentials c
-       join sessions s on s.id = c.session_id
-      where ${VISIBLE}
-        and s.id = :id
-      order by c.made_at desc, c.id`,
-    { ...readerOf(scope), id },
-  )
-}
-
 const ROLES = `
      select json_agg(json_build_object(
               'id', r.role_id, 'name', r.name, 'databaseRole', r.database_role, 'state', r.state,
               'needed', r.approvals_needed, 'approverGroupId', r.approver_group_id,
-              'decidedAt', r.decided_at,
+              'decidedAt', r.decided_at, 'dangerous', o.dangerous and r.approvals_needed >= 2,
               'approvers', coalesce(g.names, '[]'), 'approverIds', coalesce(g.ids, '[]'),
               'approvals', coalesce(v.votes, '[]')) order by r.place) as roles
        from session_roles r
+       join roles o on o.id = r.role_id
        left join lateral (
               select json_agg(p.username order by p.username) as names,
                      json_agg(p.id order by p.username) as ids
@@ -213,15 +228,25 @@ const SESSION = `
             s.request_hash as "requestHash", s.created_at as "createdAt", s.dies_at as "diesAt",
             s.username, s.granted_at as "grantedAt", s.ended_at as "endedAt",
             s.end_reason as "endReason", s.removed_at as "removedAt", s.hidden_at as "hiddenAt",
-            j.detail as "removalDetail", asked.roles
+            case when s.ended_at is null then 'none'
+                 when j.blocked_at is not null then 'blocked'
+                 when j.session_id is not null or (u.session_id is not null and u.removed_at is null) then 'pending'
+                 when s.removed_at is not null then 'done'
+                 else 'none'
+            end as "removalState", j.detail as "removalDetail",
+            case when s.state = 'APPROVED' and s.start_at <= now()
+                 then case when d.disabled_at is null then w.detail else 'the data source is disabled.' end
+            end as "waitingFor", s.policy_version as "policyVersion", asked.roles
        from sessions s
        join data_sources d on d.id = s.data_source_id
        join people p on p.id = s.requester_id
+       left join session_users u on u.session_id = s.id
        left join session_jobs j on j.session_id = s.id and j.kind = 'removal'
+       left join session_jobs w on w.session_id = s.id and w.kind = 'grant'
       cross join lateral (${ROLES}) asked
       where ${VISIBLE}`
 
-type Shared = Omit<Session, 'dataSource' | 'requester' | 'roles'>
+type Shared = Omit<Session, 'dataSource' | 'requester' | 'roles' | 'removal'>
 
 interface Row extends Shared {
   readonly dataSourceId: string
@@ -230,17 +255,19 @@ interface Row extends Shared {
   readonly requesterUsername: string
   readonly requesterName: string
   readonly requesterDisabled: boolean
+  readonly removalState: Removal['state']
+  readonly removalDetail: string | null
   readonly roles: readonly RoleRow[]
 }
 
-/** Instants come as text inside JSON. */
-interface RoleRow extends Omit<SessionRole, 'decidedAt' | 'approvals'> {
+/** A role inside JSON, where instants come as text. */
+export interface RoleRow extends Omit<SessionRole, 'decidedAt' | 'approvals'> {
   readonly decidedAt: string | null
   readonly approvals: readonly (Omit<Approval, 'at'> & { readonly at: string })[]
 }
 
 function parseRow(row: Row): Session {
-  const { dataSourceId, dataSourceName, roles, ...rest } = row
+  const { dataSourceId, dataSourceName, roles, removalState, removalDetail, ...rest } = row
   const { requesterId, requesterUsername, requesterName, requesterDisabled, ...shared } = rest
   return {
     ...shared,
@@ -251,11 +278,17 @@ function parseRow(row: Row): Session {
       displayName: requesterName,
       disabled: requesterDisabled,
     },
-    roles: roles.map((role) => ({
-      ...role,
-      decidedAt: role.decidedAt === null ? null : parseInstant(role.decidedAt),
-      approvals: role.approvals.map((approval) => ({ ...approval, at: parseInstant(approval.at) })),
-    })),
+    removal: { state: removalState, detail: removalDetail },
+    roles: roles.map(parseRole),
+  }
+}
+
+/** A role with its votes, as JSON brings it. */
+export function parseRole(role: RoleRow): SessionRole {
+  return {
+    ...role,
+    decidedAt: role.decidedAt === null ? null : parseInstant(role.decidedAt),
+    approvals: role.approvals.map((approval) => ({ ...approval, at: parseInstant(approval.at) })),
   }
 }
 

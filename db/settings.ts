@@ -1,4 +1,8 @@
-import { findRow, rows, type Db } from './store.ts'
+import { appendRecord } from './audit-log.ts'
+import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
+import { keepPolicyVersion } from './policy-versions.ts'
+import type { Origin } from './scope.ts'
+import { findRow, rows, storeTime, type Db, type Transaction } from './store.ts'
 
 /** Central Manager's zone until an operator has said another. */
 const DEFAULT_ZONE = 'UTC'
@@ -26,6 +30,40 @@ export async function findGlobalJustification(
   const pattern = await findSetting(db, 'justification_pattern')
   if (pattern === undefined || pattern === '') return undefined
   return { pattern, message: (await findSetting(db, 'justification_message')) ?? '' }
+}
+
+/** Changes the justification rule for data sources without one of their own; an empty pattern: none. */
+export async function changeGlobalJustification(
+  tx: Transaction,
+  origin: Origin,
+  rule: { readonly pattern: string; readonly message: string },
+): Promise<void> {
+  const before = {
+    justification_pattern: (await findSetting(tx, 'justification_pattern')) ?? '',
+    justification_message: (await findSetting(tx, 'justification_message')) ?? '',
+  }
+  const after = { justification_pattern: rule.pattern, justification_message: rule.message }
+  const differences = differencesBetween(before, after)
+  if (differences.length === 0) return
+  for (const [name, value] of Object.entries(after)) await keepSetting(tx, name, value)
+  await appendRecord(tx, origin, await storeTime(tx), {
+    action: 'settings.changed',
+    area: 'settings',
+    subject: { type: 'setting', id: 'justification', name: 'global justification rule' },
+    outcome: 'ok',
+    details: detailsOf(differences),
+  })
+  await keepPolicyVersion(tx, origin, `global justification rule: ${sayDifferences(differences)}`)
+}
+
+async function keepSetting(tx: Transaction, name: string, value: string): Promise<void> {
+  await rows(
+    tx,
+    `insert into settings (name, value)
+     values (:name, :value)
+         on conflict (name) do update set value = excluded.value, changed_at = now()`,
+    { name, value },
+  )
 }
 
 async function findSetting(db: Db, name: string): Promise<string | undefined> {

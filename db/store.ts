@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import knex, { type Knex } from 'knex'
 import { DateTime } from 'luxon'
 import pg from 'pg'
@@ -29,12 +30,16 @@ export class StoreUnreachable extends AppError {
 const STATEMENT_DEADLINE_MS = 30_000
 const CONNECT_DEADLINE_MS = 5_000
 const ACQUIRE_DEADLINE_MS = 10_000
+/** As long as a broker's claim on a job; see CLAIM_SECONDS. */
+const IDLE_IN_TRANSACTION_MS = 5_000
 const POOL_SIZE = 10
 
 /** PostgreSQL's type OIDs (pg_type.dat) that we read in our own way. */
 const TIMESTAMPTZ = 1184
 /** query_canceled, which a statement_timeout raises (errcodes.txt). */
 const QUERY_CANCELED = '57014'
+
+const NAMES = new Map<string, string>()
 
 const TYPES = new pg.TypeOverrides()
 TYPES.setTypeParser(TIMESTAMPTZ, parseInstant)
@@ -85,6 +90,21 @@ export async function rows<Row>(db: Db, sql: string, bindings: Bindings = {}): P
   return result.rows
 }
 
+/**
+ * As rows, and planned once per connection instead of every time: for long statements that are asked
+ * again and again, and whose best plan does not hang on their values.
+ */
+export async function preparedRows<Row>(
+  db: Db,
+  sql: string,
+  bindings: Bindings = {},
+): Promise<Row[]> {
+  for (const value of Object.values(bindings)) refuseUnstorable(value)
+  const statement = db.raw<{ rows: Row[] }>(sql, { ...bindings }).options({ name: nameOf(sql) })
+  const result = await statement
+  return result.rows
+}
+
 /** The first row of one statement, if there is one. */
 export async function findRow<Row>(
   db: Db,
@@ -113,11 +133,22 @@ export async function storeTime(db: Db): Promise<DateTime<true>> {
   return at
 }
 
-/** For the rest of a transaction, gives up waiting for any one lock after so many milliseconds. */
+/**
+ * For the rest of a transaction, gives up waiting for any one lock after so many milliseconds; and
+ * the server ends it where its process freezes in the middle, so that nobody waits for its locks.
+ */
 export async function waitAtMost(tx: Transaction, milliseconds: number): Promise<void> {
-  await rows(tx, `select set_config('lock_timeout', :milliseconds, true)`, {
-    milliseconds: String(milliseconds),
-  })
+  await rows(tx, PATIENCE, patienceOf(milliseconds))
+}
+
+/** The statement of waitAtMost, to be part of another. */
+export const PATIENCE = `
+            select set_config('lock_timeout', :milliseconds, true) as waits,
+                   set_config('idle_in_transaction_session_timeout', :idle, true) as idles`
+
+/** What it binds. */
+export function patienceOf(milliseconds: number): Bindings {
+  return { milliseconds: String(milliseconds), idle: String(IDLE_IN_TRANSACTION_MS) }
 }
 
 /** An instant as PostgreSQL is told it: ISO-8601, UTC, milliseconds. */
@@ -133,6 +164,15 @@ export function violates(error: unknown, constraint: string): boolean {
 /** True where a statement was given up because its deadline passed. */
 export function isOverdue(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === QUERY_CANCELED
+}
+
+/** The same text has the same name everywhere, and no other has it. */
+function nameOf(sql: string): string {
+  const known = NAMES.get(sql)
+  if (known !== undefined) return known
+  const name = `daypass_${createHash('sha256').update(sql).digest('hex').slice(0, 32)}`
+  NAMES.set(sql, name)
+  return name
 }
 
 /** PostgreSQL takes no NUL, and would keep half a character as another one. Errors: `text_not_storable`. */

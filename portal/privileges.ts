@@ -17,6 +17,14 @@ export function mayAudit({ person }: PersonScope): boolean {
   return person.auditUser
 }
 
+/**
+ * May read the policy (what is lent, to whom, by whose approval), and see what Daypass does by
+ * itself and what went wrong with it.
+ */
+export function mayOversee(scope: PersonScope): boolean {
+  return maySeeAdministration(scope) || mayAudit(scope)
+}
+
 /** For pages: what one may not do does not exist. Errors: `not_found`. */
 export function orNotFound(may: boolean): void {
   if (!may) throw new NotFound()

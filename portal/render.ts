@@ -17,12 +17,25 @@ export interface Views {
   readonly 'audit/index': pages.AuditPage
   readonly 'audit/show': pages.AuditRecordPage
   readonly 'data-sources/index': pages.DataSourcesPage
+  readonly 'data-sources/check': pages.CheckPage
   readonly 'data-sources/fresh': pages.FreshDataSourcePage
   readonly 'roles/index': pages.RolesPage
   readonly 'roles/fresh': pages.FreshRolePage
+  readonly 'roles/policy': pages.RolePolicyPage
+  readonly 'data-sources/policy': pages.SourcePolicyPage
+  readonly 'policy/index': pages.PolicyPage
+  readonly 'policy/version': pages.PolicyVersionPage
+  readonly 'policy/justification': pages.JustificationPage
+  readonly 'policy/request-life': pages.RequestLifePage
+  readonly 'groups/index': pages.GroupsPage
+  readonly 'groups/show': pages.GroupPage
+  readonly 'groups/fresh': pages.GroupFormPage
   readonly 'users/index': pages.UsersPage
   readonly 'users/fresh': pages.FreshUserPage
   readonly 'users/show': pages.UserPage
+  readonly 'alerts/index': pages.AlertsPage
+  readonly 'alerts/rules': pages.AlertRulesPage
+  readonly 'tasks/index': pages.TasksPage
 }
 
 const VIEWS = path.join(projectRoot, 'views')

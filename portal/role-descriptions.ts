@@ -1,13 +1,16 @@
-import { listRoles } from '../db/roles.ts'
+import { listRoles, type Role } from '../db/roles.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db } from '../db/store.ts'
+
+/** What a role is for, and what makes it too powerful to lend. */
+export type RoleFacts = Pick<Role, 'description' | 'dangers'>
 
 /** What the roles of the scope's organization are for, by their ids. */
 export async function listDescriptions(
   db: Db,
   scope: Scope,
   dataSourceId?: string,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, RoleFacts>> {
   const roles = await listRoles(db, scope, dataSourceId === undefined ? {} : { dataSourceId })
-  return new Map(roles.map(({ id, description }) => [id, description]))
+  return new Map(roles.map(({ id, description, dangers }) => [id, { description, dangers }]))
 }

@@ -1,4 +1,7 @@
 import type { Request } from 'express'
+import { countOpenAlerts } from '../db/alert-lists.ts'
+import { listDecidableExtensions } from '../db/extensions.ts'
+import { listNearEnds } from '../db/session-endings.ts'
 import { listSessions } from '../db/sessions.ts'
 import { getTimeZone } from '../db/settings.ts'
 import { csrfTokenFor } from './csrf.ts'
@@ -6,6 +9,9 @@ import type { PortalDeps } from './deps.ts'
 import { presentPage } from './presenters/page.ts'
 import type { Zones } from './presenters/moments.ts'
 import type { Page } from './presenters/pieces.ts'
+import { REMINDED_WITHIN } from './presenters/reminders.ts'
+import { mayOversee } from './privileges.ts'
+import { saveSignIn } from './sign-in.ts'
 import { findVisit } from './visit.ts'
 
 /** The frame of a page and the zones its times are shown in. */
@@ -26,9 +32,13 @@ export async function openShell(
 ): Promise<Shell> {
   const scope = findVisit(req)?.scope
   const portalMode = deps.config.portal.mode
-  const [zones, waiting] = await Promise.all([
+  const [zones, waiting, ends, alerts] = await Promise.all([
     zonesOf(deps, req),
     scope !== undefined && portalMode ? countDecidable(deps, scope) : 0,
+    scope !== undefined && portalMode
+      ? listNearEnds(deps.store.db, scope.person.id, REMINDED_WITHIN)
+      : [],
+    scope !== undefined && mayOversee(scope) ? countOpenAlerts(deps.store.db, scope) : 0,
   ])
   const page = presentPage({
     title,
@@ -39,6 +49,8 @@ export async function openShell(
     flash: takeFlash(req),
     zone: zones.central,
     waiting,
+    alerts,
+    ends,
     portalMode,
   })
   return { page, zones }
@@ -55,12 +67,18 @@ export function bareShell(title: string): Shell {
   return { page: presentPage(facts), zones: { central: 'UTC' } }
 }
 
-/** Says something on the next page this person sees. */
-export function flash(req: Request, kind: 'ok' | 'error', text: string): void {
+/**
+ * Says something on the next page this person sees. It is kept by the time this returns: what is
+ * only changed is saved after the head of the answer, and a browser follows a redirect at once.
+ */
+export async function flash(req: Request, kind: 'ok' | 'error', text: string): Promise<void> {
   req.session.flash = { kind, text }
+  await saveSignIn(req)
 }
 
 function takeFlash(req: Request): Page['flash'] {
+  // parts that a script asks for show no flash, so they must not use it up
+  if (req.get('x-daypass-part') !== undefined) return undefined
   const { flash: said } = req.session
   // deleting a field that isn't there would still rewrite the sign-in
   if (said !== undefined) delete req.session.flash
@@ -75,5 +93,7 @@ async function countDecidable(
   scope: Parameters<typeof listSessions>[1],
 ): Promise<number> {
   const filter = { decidableByMe: true, limit: COUNT_LIMIT }
-  return (await listSessions(store.db, scope, filter)).length
+  const requests = await listSessions(store.db, scope, filter)
+  const extensions = await listDecidableExtensions(store.db, scope, COUNT_LIMIT)
+  return Math.min(COUNT_LIMIT, requests.length + extensions.length)
 }

@@ -77,13 +77,18 @@ export function openSignIns(deps: PortalDeps): SignIns {
       req.session.signInId = signInId
       req.session.signedInAt = Date.now()
       req.session.cookie.maxAge = SIGN_IN_MS
-      await settled((done) => req.session.save(done))
+      await saveSignIn(req)
     },
     end: async (req, res) => {
       await settled((done) => req.session.destroy(done))
       res.clearCookie(cookie.name, { path: '/', secure: cookie.secure })
     },
   }
+}
+
+/** Keeps what this request changed in its sign-in now, instead of beside its answer. */
+export function saveSignIn(req: Request): Promise<void> {
+  return settled((done) => req.session.save(done))
 }
 
 function cookieSessions(deps: PortalDeps, cookie: Cookie): RequestHandler {

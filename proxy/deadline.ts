@@ -1,4 +1,4 @@
-import { findEndings, expired } from '../broker/endings.ts'
+import { expired, findEndings, findMovedEnds, type MovedEnd } from '../broker/endings.ts'
 import type { Gate } from '../broker/gate.ts'
 import { listen, type Listening } from '../db/notices.ts'
 import type { Store } from '../db/store.ts'
@@ -23,8 +23,10 @@ const WARNINGS = [10, 1]
 interface Watch {
   readonly id: SessionId
   readonly connection: Watched
+  /** As the store has it, in milliseconds since 1970; null where it is not known. */
+  end: number | null
   /** By this process's own steady clock, so that it holds while the store is away. */
-  readonly endsAt: number
+  endsAt: number
   /** Minutes before the end that are still to be announced. */
   warnings: readonly number[]
 }
@@ -37,6 +39,8 @@ export class Deadlines {
   readonly #listening: Listening
   readonly #timer: NodeJS.Timeout
   #polling = false
+  /** Something was heard while a poll was under way, which may have looked too early. */
+  #isStale = false
 
   constructor(store: Store, log: Log) {
     this.#store = store
@@ -48,10 +52,10 @@ export class Deadlines {
   /** Watches over a connection until the returned function is called. */
   watch({ id, end, now, readAt }: Gate, connection: Watched): () => void {
     const left = end === null ? Number.POSITIVE_INFINITY : end.diff(now).toMillis()
-    // a session that begins inside a warning's time has been told its end a moment ago
-    const warnings = WARNINGS.filter((minutes) => minutes * MINUTE_MS < left)
+    const warnings = warningsWithin(left)
     // counted from when the store was asked: the login on the data source took its time since
-    const watch: Watch = { id, connection, endsAt: readAt + left, warnings }
+    const endsAt = readAt + left
+    const watch: Watch = { id, connection, end: end?.toMillis() ?? null, endsAt, warnings }
     this.#watches.add(watch)
     return () => this.#watches.delete(watch)
   }
@@ -71,16 +75,13 @@ export class Deadlines {
   }
 
   async #poll(): Promise<void> {
-    if (this.#polling || this.#watches.size === 0) return
+    this.#isStale = true
+    if (this.#polling) return
     this.#polling = true
     try {
-      const ids = [...new Set([...this.#watches].map(({ id }) => id))]
-      const over = new Map(
-        (await findEndings(this.#store.db, ids)).map(({ id, sentence }) => [id, sentence]),
-      )
-      for (const watch of [...this.#watches]) {
-        const sentence = over.get(watch.id)
-        if (sentence !== undefined) this.#cut(watch, sentence)
+      while (this.#isStale && this.#watches.size > 0) {
+        this.#isStale = false
+        await this.#look()
       }
     } catch (error) {
       this.#log.warn({ error: sentenceOf(error) }, 'session ends could not be looked up')
@@ -89,10 +90,36 @@ export class Deadlines {
     }
   }
 
+  async #look(): Promise<void> {
+    const { db } = this.#store
+    const ids = [...new Set([...this.#watches].map(({ id }) => id))]
+    const over = new Map((await findEndings(db, ids)).map(({ id, sentence }) => [id, sentence]))
+    const moved = new Map((await findMovedEnds(db, ids)).map((end) => [end.id, end]))
+    for (const watch of [...this.#watches]) {
+      const sentence = over.get(watch.id)
+      if (sentence === undefined) moveEnd(watch, moved.get(watch.id))
+      else this.#cut(watch, sentence)
+    }
+  }
+
   #cut(watch: Watch, sentence: string): void {
     this.#watches.delete(watch)
     watch.connection.cut(sentence)
   }
+}
+
+/** A session that begins inside a warning's time has been told its end a moment ago. */
+function warningsWithin(left: number): readonly number[] {
+  return WARNINGS.filter((minutes) => minutes * MINUTE_MS < left)
+}
+
+/** An extended session ends later than its connections were told; they are warned of the new end anew. */
+function moveEnd(watch: Watch, moved: MovedEnd | undefined): void {
+  if (moved === undefined || moved.end.toMillis() === watch.end) return
+  const left = moved.end.diff(moved.now).toMillis()
+  watch.end = moved.end.toMillis()
+  watch.endsAt = moved.readAt + left
+  watch.warnings = warningsWithin(left)
 }
 
 /** Of several warnings that are due by now only the last is worth saying. */

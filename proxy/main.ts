@@ -7,6 +7,7 @@ import { AppError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { derive, derivePartKey, openingKey, publicBytesOf } from '../lib/seal.ts'
 import type { Shutdown } from '../lib/shutdown.ts'
+import { raiseAlarms } from './alarms.ts'
 import { Attendance } from './attendance.ts'
 import { CancelKeys } from './cancel.ts'
 import { Deadlines } from './deadline.ts'
@@ -77,7 +78,13 @@ function openJournal(
   { config: { recording }, store, log, shutdown, write }: ProxyParts,
 ): Journal {
   const journal = new Journal({ folder, recording, log, ...(write ? { write } : {}) })
-  const shipper = new Shipper({ journal, db: store.db, log })
+  const alarms = { db: store.db, log }
+  const shipper = new Shipper({
+    journal,
+    db: store.db,
+    log,
+    shipped: (batch) => raiseAlarms(alarms, batch),
+  })
   shipper.start()
   shutdown.onClose('journal', async () => {
     journal.flushOrKeep()

@@ -6,6 +6,8 @@ import { projectVersion } from '../lib/project.ts'
 import { addAdministration } from './commands/administration.ts'
 import { addAudit } from './commands/audit.ts'
 import { addConnect } from './commands/connect.ts'
+import { addExtensions } from './commands/extensions.ts'
+import { addMail } from './commands/mail.ts'
 import { addOperation } from './commands/operation.ts'
 import { addPeople } from './commands/people.ts'
 import { addSessions } from './commands/sessions.ts'
@@ -14,8 +16,18 @@ import { addSessions } from './commands/sessions.ts'
 const REFUSED = 1
 const WRONG_USAGE = 2
 const UNREACHABLE = 3
-const SETTINGS_CODES = new Set(['token_missing', 'store_url_missing', 'key_missing'])
-const UNREACHABLE_CODES = new Set(['store_unreachable', 'portal_unreachable'])
+const SETTINGS_CODES = new Set([
+  'token_missing',
+  'store_url_missing',
+  'key_missing',
+  'smtp_url_missing',
+])
+const UNREACHABLE_CODES = new Set([
+  'store_unreachable',
+  'portal_unreachable',
+  'broker_absent',
+  'mail_server_failed',
+])
 
 const program = new Command('daypass')
   .description('Just-in-time access to PostgreSQL with a complete, provable record')
@@ -23,9 +35,11 @@ const program = new Command('daypass')
   .exitOverride()
   .showHelpAfterError('(daypass --help lists every command)')
 addOperation(program)
+addMail(program)
 addPeople(program)
 addAdministration(program)
 addSessions(program)
+addExtensions(program)
 addConnect(program)
 addAudit(program)
 

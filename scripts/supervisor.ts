@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { environmentForParts } from '../config.ts'
+import { environmentForPart } from '../config.ts'
 import { AppError } from '../lib/errors.ts'
 import { READY } from './part.ts'
 import type { KeyHolder } from '../lib/seal.ts'
@@ -45,7 +45,7 @@ export class Supervisor {
   #fork(plan: PartPlan): ChildProcess {
     const [, program = ''] = process.argv
     const child = fork(program, ['serve', plan.part], {
-      env: { ...environmentForParts(), ...plan.environment },
+      env: { ...environmentForPart(plan.part), ...plan.environment },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#children.set(plan.part, child)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { ConfigError, environmentForParts, readConfig } from '../config.ts'
+import { ConfigError, environmentForPart, readConfig } from '../config.ts'
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
   try {
@@ -117,7 +117,7 @@ describe('config', () => {
   })
 
   it('hands no secret of the whole install on to a part', () => {
-    const handed = environmentForParts({
+    const handed = environmentForPart('broker', {
       DAYPASS_MASTER_KEY: 'a',
       DAYPASS_MASTER_KEY_FILE: 'b',
       DAYPASS_STORE_OWNER_URL: 'c',
@@ -125,5 +125,12 @@ describe('config', () => {
       DAYPASS_LOG_LEVEL: 'info',
     })
     assert.deepEqual(handed, { DAYPASS_LOG_LEVEL: 'info' })
+  })
+
+  it('tells the login of the mail server to the broker alone', () => {
+    const environment = { DAYPASS_SMTP_URL: 'smtp://mail', DAYPASS_SMTP_URL_FILE: 'x' }
+    assert.deepEqual(environmentForPart('broker', environment), environment)
+    assert.deepEqual(environmentForPart('portal', environment), {})
+    assert.deepEqual(environmentForPart('proxy', environment), {})
   })
 })

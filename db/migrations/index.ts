@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { foundation } from './001-foundation.ts'
 import { rights } from './002-rights.ts'
 import { tighter } from './003-tighter.ts'
+import { broker } from './004-broker.ts'
 
 /** One step of the store's schema: a name that never changes and raw SQL that imports nothing. */
 export interface Migration {
@@ -10,7 +11,7 @@ export interface Migration {
 }
 
 /** Every migration in order. A landed one is never edited: add the next. */
-export const migrations: readonly Migration[] = [foundation, rights, tighter]
+export const migrations: readonly Migration[] = [foundation, rights, tighter, broker]
 
 /**
  * The list above as knex wants it. Names carry no file extension, so that the same store is

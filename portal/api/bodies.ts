@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { isStorable } from '../../broker/request.ts'
+import { LONGEST_DELAY_SECONDS } from '../../db/alert-rules.ts'
+import { ALERT_RULES } from '../../db/alerts.ts'
 import { TLS_MODES } from '../../db/data-sources.ts'
 import { readInstant } from '../forms/instants.ts'
 import { PASSWORD_LEAST, PASSWORD_MOST } from '../passwords.ts'
@@ -7,6 +9,7 @@ import { PASSWORD_LEAST, PASSWORD_MOST } from '../passwords.ts'
 /** Far beyond what any field takes; the broker says the exact limits in its own sentences. */
 const LONG_TEXT = 10_000
 const DAYS_30_MINUTES = 43_200
+const DAYS_366_MINUTES = 527_040
 /** Behind a time of day: the end of `2026-01-31` alone looks like an offset too. */
 const OFFSET = /T[0-9:.,]+(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$/i
 
@@ -16,6 +19,8 @@ const kept = z
   .refine(isStorable, { error: 'This holds a NUL or half a character: remove it.' })
 const name = kept.trim().min(1).max(200)
 const databaseName = kept.trim().min(1).max(63)
+const description = kept.trim().max(1000)
+const rulePart = kept.max(1000)
 const instant = z
   .string()
   .transform((value, context) => {
@@ -36,6 +41,7 @@ export const sessionBody = z.strictObject({
   end: instant.optional(),
   minutes: z.number().positive().max(DAYS_30_MINUTES).optional(),
   fromApproval: z.boolean().optional(),
+  ttlMinutes: z.number().positive().max(DAYS_366_MINUTES).optional(),
   justification: text.default(''),
 })
 
@@ -50,6 +56,14 @@ export const denialBody = z.strictObject({
 })
 export const cancellationBody = z.strictObject({ reason: text.optional() })
 export const terminationBody = z.strictObject({ reason: text.default('') })
+/** More time: so many minutes on top of the end, or another end. */
+export const extensionBody = z.strictObject({
+  minutes: z.number().positive().max(DAYS_30_MINUTES).optional(),
+  end: instant.optional(),
+  justification: text.default(''),
+})
+export const extensionApprovalBody = z.strictObject({ comment: text.optional() })
+export const extensionDenialBody = z.strictObject({ reason: text.default('') })
 export const nothingBody = z.strictObject({})
 
 export const dataSourceBody = z.strictObject({
@@ -61,23 +75,82 @@ export const dataSourceBody = z.strictObject({
   tls: z.enum(TLS_MODES).default('verify-full'),
   tlsCa: kept.max(100_000).optional(),
   residueOwner: databaseName.optional(),
-  justificationPattern: kept.max(1000).optional(),
-  justificationMessage: kept.max(1000).optional(),
+  justificationPattern: rulePart.optional(),
+  justificationMessage: rulePart.optional(),
 })
 
 export const roleBody = z.strictObject({
   dataSource: name,
   name: databaseName,
   databaseRole: databaseName,
-  description: kept.trim().max(1000).default(''),
+  description: description.default(''),
   group: name.optional(),
   approvers: z.array(name).optional(),
   approvalsNeeded: z.int().min(0).max(10).default(1),
   defaultMinutes: z.int().min(1).max(DAYS_30_MINUTES).default(30),
   maximumMinutes: z.int().min(1).max(DAYS_30_MINUTES).default(60),
+  dangerous: z.boolean().default(false),
 })
 
-export const groupBody = z.strictObject({ name, members: z.array(name).default([]) })
+export const groupBody = z.strictObject({
+  name,
+  description: description.default(''),
+  members: z.array(name).default([]),
+})
+
+/** The version of the policy that a change was made from; absent: whatever is in force. */
+const policyVersion = z.int().min(0).optional()
+
+export const rolePolicyBody = z.strictObject({
+  description: description.optional(),
+  group: name.nullable().optional(),
+  approvalsNeeded: z.int().min(0).max(10).optional(),
+  defaultMinutes: z.int().min(1).max(DAYS_30_MINUTES).optional(),
+  maximumMinutes: z.int().min(1).max(DAYS_30_MINUTES).optional(),
+  dangerous: z.boolean().optional(),
+  offered: z.boolean().optional(),
+  policyVersion,
+})
+
+export const groupDefinitionBody = z.strictObject({
+  name: name.optional(),
+  description: description.optional(),
+  policyVersion,
+})
+export const membersBody = z.strictObject({ members: z.array(name).min(1), policyVersion })
+
+export const sourcePolicyBody = z.strictObject({
+  justificationPattern: rulePart.nullable().optional(),
+  justificationMessage: rulePart.nullable().optional(),
+  offered: z.boolean().optional(),
+  policyVersion,
+})
+export const justificationBody = z.strictObject({
+  pattern: rulePart,
+  message: rulePart.default(''),
+  policyVersion,
+})
+export const trialBody = z.strictObject({
+  pattern: rulePart,
+  message: rulePart.default(''),
+  text: text.default(''),
+})
+export const requestLifeBody = z.strictObject({
+  minutes: z.int().min(1).max(DAYS_366_MINUTES),
+  policyVersion,
+})
+export const proposalBody = z.strictObject({ policyVersion })
+export const rejectionBody = z.strictObject({ reason: text.optional(), policyVersion })
+
+export const alertRuleBody = z.strictObject({
+  rule: z.enum(ALERT_RULES),
+  enabled: z.boolean(),
+  /** Null or absent: the rule's own. */
+  afterSeconds: z.int().min(0).max(LONGEST_DELAY_SECONDS).nullable().default(null),
+  mailed: z.boolean(),
+  /** Null or absent: every admin. */
+  group: name.nullable().default(null),
+})
 
 export const userBody = z.strictObject({
   username: z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,62}$/, {

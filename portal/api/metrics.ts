@@ -1,10 +1,12 @@
 import type { RequestHandler } from 'express'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { countSessions } from '../../db/session-counts.ts'
+import { countWork } from '../../db/work-counts.ts'
 import { SESSION_STATES } from '../presenters/session-states.ts'
 import type { PortalDeps } from '../deps.ts'
 import { maySeeAdministration, orNotEntitled } from '../privileges.ts'
 import { visitOf } from '../visit.ts'
+import { openWorkMetrics } from './work-metrics.ts'
 
 export interface Metrics {
   /** Counts every answer of the portal. */
@@ -30,6 +32,7 @@ export function openMetrics({ store }: PortalDeps): Metrics {
     labelNames: ['state'] as const,
     registers,
   })
+  const setWork = openWorkMetrics(registry)
   return {
     count: (req, res, next) => {
       res.once('finish', () => {
@@ -41,7 +44,11 @@ export function openMetrics({ store }: PortalDeps): Metrics {
     show: async (req, res) => {
       const { scope } = visitOf(req)
       orNotEntitled(maySeeAdministration(scope))
-      const counts = await countSessions(store.db, scope)
+      const [counts, work] = await Promise.all([
+        countSessions(store.db, scope),
+        countWork(store.db, scope),
+      ])
+      setWork(work)
       for (const state of SESSION_STATES) sessions.set({ state }, counts.get(state) ?? 0)
       res.type(registry.contentType).send(await registry.metrics())
     },

@@ -2,20 +2,13 @@ import type { RequestHandler } from 'express'
 import { z } from 'zod'
 import { projectVersion } from '../../lib/project.ts'
 import * as bodies from './bodies.ts'
+import { EXTENSION_OPERATIONS } from './openapi-extensions.ts'
+import { CHECK_OPERATIONS } from './openapi-checks.ts'
+import { POLICY_OPERATIONS } from './openapi-policy.ts'
+import type { Operation, Operations } from './operation.ts'
 import { schemas } from './schemas.ts'
 
 type Json = Readonly<Record<string, unknown>>
-
-interface Operation {
-  readonly summary: string
-  readonly body?: z.ZodType
-  readonly answer: keyof typeof schemas | 'text' | 'file'
-  readonly status?: number
-  /** Names of query parameters. */
-  readonly query?: readonly string[]
-  /** Statuses beside those that every operation may answer. */
-  readonly errors?: readonly number[]
-}
 
 /** The filter of the Audit tab. */
 const AUDIT_QUERY = [
@@ -39,7 +32,7 @@ const AUDIT_QUERY = [
 ]
 
 /** Every operation under /api/v1 by path and method; a test compares it with the routes. */
-export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+export const OPERATIONS: Operations = {
   '/sessions': {
     get: {
       summary: 'Sessions you may see, newest first',
@@ -104,6 +97,13 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
       errors: [404],
     },
   },
+  '/sessions/{id}/residue': {
+    get: {
+      summary: 'What a session left behind, and what changed meanwhile',
+      answer: 'residue',
+      errors: [404],
+    },
+  },
   '/audit': {
     get: {
       summary: 'Records of the audit trail, newest first',
@@ -160,6 +160,34 @@ export const OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operati
       errors: [403, 422],
     },
   },
+  ...EXTENSION_OPERATIONS,
+  ...POLICY_OPERATIONS,
+  ...CHECK_OPERATIONS,
+  '/alerts': {
+    get: {
+      summary: 'Alerts, newest first; open=true for those that last',
+      answer: 'alerts',
+      query: ['open', 'cursor'],
+      errors: [403, 422],
+    },
+  },
+  '/alerts/rules': {
+    get: { summary: 'What raises an alert, and who is told', answer: 'alertRules', errors: [403] },
+    post: {
+      summary: 'Set an alert rule',
+      body: bodies.alertRuleBody,
+      answer: 'alertRule',
+      errors: [403, 422],
+    },
+  },
+  '/tasks': {
+    get: {
+      summary: 'What the broker did by itself, newest first',
+      answer: 'tasks',
+      query: ['task', 'outcome', 'session', 'since', 'until', 'zone', 'cursor'],
+      errors: [403, 422],
+    },
+  },
   '/me': { get: { summary: 'Whose token this is', answer: 'me' } },
   '/metrics': {
     get: { summary: "Numbers in Prometheus' text format", answer: 'text', errors: [403] },
@@ -181,16 +209,12 @@ function describe(path: string, operation: Operation): Json {
   const failures = open
     ? []
     : [...(body === undefined ? [] : [400, 413, 415]), ...ALWAYS, ...errors]
-  const inPath = path.includes('{id}')
-    ? [
-        {
-          name: 'id',
-          in: 'path',
-          required: true,
-          schema: { type: 'string', pattern: '^[1-9][0-9]*$' },
-        },
-      ]
-    : []
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: name === 'name' ? { type: 'string' } : isNumbered(path) ? NUMBER : UUID,
+  }))
   return {
     summary,
     ...(open ? { security: [] } : {}),
@@ -206,6 +230,14 @@ function describe(path: string, operation: Operation): Json {
       ...Object.fromEntries(failures.map((failure) => [String(failure), PROBLEM])),
     },
   }
+}
+
+const NUMBER: Json = { type: 'string', pattern: '^[1-9][0-9]*$' }
+const UUID: Json = { type: 'string', format: 'uuid' }
+
+/** Sessions and versions have numbers; everything else has a UUID. */
+function isNumbered(path: string): boolean {
+  return path.startsWith('/sessions/') || path.includes('{version}')
 }
 
 const PROBLEM: Json = {

@@ -1,7 +1,9 @@
 import { TLS_MODES } from '../../db/data-sources.ts'
 import type { ManagementPrivilege } from '../../db/people.ts'
 import type { Flags } from '../../db/person-changes.ts'
-import type { DataSourceCommand, RoleCommand, UserCommand } from '../administration.ts'
+import type { DataSourceCommand } from '../administration/data-sources.ts'
+import type { RoleCommand } from '../administration/roles.ts'
+import type { UserCommand } from '../administration/users.ts'
 import { userBody } from '../api/bodies.ts'
 import { PASSWORD_LEAST, PASSWORD_MOST } from '../passwords.ts'
 import { fieldsOf, mistakesIn, type Fields, type Reading } from './fields.ts'
@@ -62,6 +64,7 @@ export function readRole(body: unknown): Reading<RoleCommand> {
       approvalsNeeded: approvalsNeeded.count,
       defaultMinutes: defaultMinutes.count,
       maximumMinutes: maximumMinutes.count,
+      dangerous: fields.text('dangerous') === 'yes',
     },
   }
 }
@@ -116,14 +119,15 @@ function optional(fields: Fields, name: string): string | undefined {
   return text === '' ? undefined : text
 }
 
-function whole(
+/** A whole number of a form; where `otherwise` is given, an empty field means that. */
+export function whole(
   fields: Fields,
   name: string,
-  { least, most, otherwise }: { least: number; most: number; otherwise: number },
+  { least, most, otherwise }: { least: number; most: number; otherwise?: number },
 ): { readonly count: number; readonly mistake?: string } {
   const text = fields.text(name)
-  if (text === '') return { count: otherwise }
+  if (text === '' && otherwise !== undefined) return { count: otherwise }
   const count = Number(text)
-  if (Number.isInteger(count) && count >= least && count <= most) return { count }
-  return { count: otherwise, mistake: `Give a whole number from ${least} to ${most}.` }
+  if (text !== '' && Number.isInteger(count) && count >= least && count <= most) return { count }
+  return { count: least, mistake: `Give a whole number from ${least} to ${most}.` }
 }

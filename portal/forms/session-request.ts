@@ -14,13 +14,27 @@ export interface TypedRequest {
   readonly length: 'minutes' | 'end'
   readonly minutes: string
   readonly end: string
+  /** Minutes after which the request dies without its approvals; empty: as late as it may. */
+  readonly ttlMinutes: string
   readonly justification: string
 }
 
 /** The form before anybody has typed. */
 export function untouchedRequest(dataSource: string, zone: string): TypedRequest {
-  const typed = { start: '', minutes: '', end: '', justification: '' }
+  const typed = { start: '', minutes: '', end: '', ttlMinutes: '', justification: '' }
   return { ...typed, dataSource, roles: [], when: 'now', zone, length: 'minutes' }
+}
+
+/** The form as it would have to be typed to ask for a session again. */
+export function repeatedRequest(again: SessionRequest, zone: string): TypedRequest {
+  const { dataSource, roles, minutes, fromApproval, justification } = again
+  return {
+    ...untouchedRequest(dataSource, zone),
+    roles,
+    when: fromApproval === true ? 'approval' : 'now',
+    minutes: minutes === undefined ? '' : String(Math.ceil(minutes)),
+    justification,
+  }
 }
 
 /** Takes the form as it was typed. */
@@ -36,6 +50,7 @@ export function takeRequest(body: unknown): TypedRequest {
     length: fields.text('length') === 'end' ? 'end' : 'minutes',
     minutes: fields.text('minutes'),
     end: fields.text('end'),
+    ttlMinutes: fields.text('ttlMinutes'),
     justification: fields.text('justification'),
   }
 }
@@ -47,6 +62,7 @@ export function readRequest(typed: TypedRequest, zones: Zones): Reading<SessionR
   const byEnd = typed.length === 'end' && typed.when !== 'approval'
   const end = byEnd ? readTime(typed.end, zone) : {}
   const minutes = byEnd ? {} : readMinutes(typed.minutes)
+  const ttl = readMinutes(typed.ttlMinutes)
   const mistakes = mistakesIn({
     dataSource: typed.dataSource === '' ? 'Choose a data source.' : undefined,
     roles: typed.roles.length === 0 ? 'Choose at least one role.' : undefined,
@@ -54,6 +70,7 @@ export function readRequest(typed: TypedRequest, zones: Zones): Reading<SessionR
     start: start.mistake,
     end: end.mistake,
     minutes: minutes.mistake,
+    ttlMinutes: ttl.mistake,
   })
   if (Object.keys(mistakes).length > 0) return { ok: false, mistakes }
   return {
@@ -65,12 +82,14 @@ export function readRequest(typed: TypedRequest, zones: Zones): Reading<SessionR
       start: start.at,
       end: end.at,
       minutes: minutes.count,
+      ttlMinutes: ttl.count,
       fromApproval: typed.when === 'approval',
     },
   }
 }
 
-function readTime(
+/** A time of the form, read in its zone. */
+export function readTime(
   text: string,
   zone: string | undefined,
 ): { at?: DateTime<true> | undefined; mistake?: string } {
@@ -89,8 +108,8 @@ function inZone(at: DateTime<true>, zone: string): DateTime<true> {
 
 const WHOLE = /^[0-9]{1,6}$/
 
-/** Empty means the default time of the roles. */
-function readMinutes(text: string): { count?: number; mistake?: string } {
+/** A length of the form; empty means that nothing was chosen. */
+export function readMinutes(text: string): { count?: number; mistake?: string } {
   if (text === '') return {}
   if (WHOLE.test(text) && Number(text) > 0) return { count: Number(text) }
   return { mistake: 'Write the length as a whole number of minutes, such as 30.' }

@@ -1,9 +1,11 @@
 import type { Request, RequestHandler, Response } from 'express'
+import { listLastChecks } from '../../db/data-source-checks.ts'
 import { listDataSources } from '../../db/data-sources.ts'
 import { listGroups } from '../../db/groups.ts'
 import { listPeople } from '../../db/people.ts'
 import { listRoles } from '../../db/roles.ts'
-import { addDataSource, addRole } from '../administration.ts'
+import { addDataSource } from '../administration/data-sources.ts'
+import { addRole } from '../administration/roles.ts'
 import type { PortalDeps } from '../deps.ts'
 import { mistakesOf } from '../errors.ts'
 import { readDataSource, readRole } from '../forms/administration.ts'
@@ -16,6 +18,7 @@ import {
   UNPOSTED,
   type Posted,
 } from '../presenters/administration.ts'
+import { presentTested } from '../presenters/checks.ts'
 import { mayAdminister, maySeeAdministration, orNotFound } from '../privileges.ts'
 import { render } from '../render.ts'
 import { flash, openShell } from '../shell.ts'
@@ -29,15 +32,21 @@ export function dataSourcePages(deps: PortalDeps) {
   const index: RequestHandler = async (req, res) => {
     const { scope } = visitOf(req)
     orNotFound(maySeeAdministration(scope))
-    const [shell, sources, roles] = await Promise.all([
+    const [shell, sources, roles, checks] = await Promise.all([
       openShell(deps, req, 'Data sources'),
       listDataSources(deps.store.db, scope),
       listRoles(deps.store.db, scope),
+      listLastChecks(deps.store.db, scope),
     ])
+    const reader = { zones: shell.zones, mayAsk: mayAdminister(scope), checks }
     const freshHref = mayAdminister(scope) ? '/data-sources/new' : undefined
     await render(res, 'data-sources/index', {
       page: shell.page,
-      rows: sources.map((source) => presentDataSource(source, roles)),
+      rows: sources.map((source) => ({
+        ...presentDataSource(source, roles),
+        policyHref: mayAdminister(scope) ? `/data-sources/${source.id}/policy` : undefined,
+        ...presentTested({ dataSource: source, role: null }, reader),
+      })),
       empty: {
         heading: 'No data sources yet',
         text: 'A data source is a PostgreSQL server with the databases people may ask for.',
@@ -57,7 +66,7 @@ export function dataSourcePages(deps: PortalDeps) {
       remedy === undefined ? sentence : `${sentence} To mend it: ${remedy}`,
     )
     const test = wrong.length === 0 ? 'Its test found nothing to mend.' : said.join(' ')
-    flash(req, wrong.length === 0 ? 'ok' : 'error', `${source.name} was added. ${test}`)
+    await flash(req, wrong.length === 0 ? 'ok' : 'error', `${source.name} was added. ${test}`)
     return '/data-sources'
   })
   return { index, fresh: form(show), create }
@@ -70,10 +79,16 @@ export function rolePages(deps: PortalDeps) {
     const { scope } = visitOf(req)
     orNotFound(maySeeAdministration(scope))
     const shell = await openShell(deps, req, 'Roles')
+    const checks = await listLastChecks(db, scope)
+    const reader = { zones: shell.zones, mayAsk: mayAdminister(scope), checks }
     const freshHref = mayAdminister(scope) ? '/roles/new' : undefined
     await render(res, 'roles/index', {
       page: shell.page,
-      rows: (await listRoles(db, scope)).map(presentRole),
+      rows: (await listRoles(db, scope)).map((role) => ({
+        ...presentRole(role),
+        policyHref: mayAdminister(scope) ? `/roles/${role.id}/policy` : undefined,
+        ...presentTested({ dataSource: role.dataSource, role }, reader),
+      })),
       empty: {
         heading: 'No roles yet',
         text: 'A role is what people ask for: a role of the database, with its approvers and times.',
@@ -96,7 +111,7 @@ export function rolePages(deps: PortalDeps) {
   }
   const create = creation(show, readRole, async (req, command) => {
     const role = await addRole(deps, visitOf(req), command)
-    flash(req, 'ok', `${role.name} can be asked for on ${role.dataSource.name}.`)
+    await flash(req, 'ok', `${role.name} can be asked for on ${role.dataSource.name}.`)
     return '/roles'
   })
   return { index, fresh: form(show), create }

@@ -94,13 +94,16 @@ async function findSessions(
 }
 
 /** What the reader chose last, for an address that names no zone. */
-function rememberedChoice(req: Request, { own }: Zones): string {
+export function rememberedChoice(req: Request, { own }: Zones): string {
   const { auditZone } = req.session
   return auditZone === 'local' ? (own ?? 'central') : (auditZone ?? 'central')
 }
 
 /** Only a change is kept: every other page view would rewrite the sign-in for nothing. */
-function rememberZone(req: Request, { zone, mistakes }: AuditForm): void {
+export function rememberZone(
+  req: Request,
+  { zone, mistakes }: Pick<AuditForm, 'zone' | 'mistakes'>,
+): void {
   if (req.query['zone'] === undefined || mistakes['zone'] !== undefined) return
   const { choice } = zone
   const kind = choice === 'central' || choice === 'utc' ? choice : 'local'

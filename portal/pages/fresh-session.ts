@@ -2,15 +2,20 @@ import type { Request, RequestHandler, Response } from 'express'
 import { IANAZone } from 'luxon'
 import { requestSession } from '../../broker/lifecycle.ts'
 import { explainRoles, justificationRule } from '../../broker/policy.ts'
-import { resolveWindow } from '../../broker/window.ts'
+import { findRepetition, repeatSession } from '../../broker/repetition.ts'
+import { resolveRequest } from '../../broker/window.ts'
 import { listDataSources } from '../../db/data-sources.ts'
+import { getRequestLife } from '../../db/request-life.ts'
 import { findGlobalJustification } from '../../db/settings.ts'
 import { storeTime } from '../../db/store.ts'
+import { parseSessionId, type SessionId } from '../../lib/ids.ts'
+import type { Session } from '../../broker/session.ts'
 import type { PortalDeps } from '../deps.ts'
-import { mistakesOf, type FieldMistakes } from '../errors.ts'
+import { mistakesOf, NotFound, type FieldMistakes } from '../errors.ts'
 import { fieldsOf } from '../forms/fields.ts'
 import {
   readRequest,
+  repeatedRequest,
   takeRequest,
   untouchedRequest,
   type TypedRequest,
@@ -18,6 +23,7 @@ import {
 import type { Zones } from '../presenters/moments.ts'
 import { presentFreshSession, presentPreview } from '../presenters/fresh-session.ts'
 import { render } from '../render.ts'
+import { sessionIdIn } from '../session-address.ts'
 import { flash, openShell, zonesOf, type Shell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
 
@@ -26,12 +32,14 @@ export function freshSessionPages(deps: PortalDeps) {
   const { store } = deps
 
   const fresh: RequestHandler = async (req, res) => {
-    const chosen = fieldsOf(req.query).text('dataSource')
-    const dataSource = chosen === '' ? await onlySource(deps, req) : chosen
-    await renderForm(deps, req, res, {
-      typed: untouchedRequest(dataSource, req.session.zone ?? 'central'),
-      mistakes: {},
-    })
+    const fields = fieldsOf(req.query)
+    const again = fields.text('again')
+    const chosen = fields.text('dataSource')
+    const typed =
+      again === ''
+        ? untouchedRequest(chosen === '' ? await onlySource(deps, req) : chosen, zoneIn(req))
+        : await typedAgain(deps, req, parseSessionId(again))
+    await renderForm(deps, req, res, { typed, mistakes: {} })
   }
 
   const preview: RequestHandler = async (req, res) => {
@@ -49,12 +57,21 @@ export function freshSessionPages(deps: PortalDeps) {
       return renderForm(deps, req, res.status(422), { typed, mistakes: reading.mistakes })
     }
     try {
-      const session = await requestSession(store, scope, origin, reading.value)
-      flash(req, 'ok', `Session ${session.id} was requested.`)
-      res.redirect(303, `/sessions/${session.id}`)
+      await requested(req, res, await requestSession(store, scope, origin, reading.value))
     } catch (error) {
-      const mistakes = mistakesOf(error)
-      if (Object.keys(mistakes).length === 0) throw error
+      await renderForm(deps, req, res.status(422), { typed, mistakes: knownMistakes(error) })
+    }
+  }
+
+  /** The same request again, with one click; what the rules refuse by now comes back as the form. */
+  const repeat: RequestHandler = async (req, res) => {
+    const { scope, origin } = visitOf(req)
+    const id = sessionIdIn(req)
+    try {
+      await requested(req, res, await repeatSession(store, scope, origin, id))
+    } catch (error) {
+      const mistakes = knownMistakes(error)
+      const typed = await typedAgain(deps, req, id)
       await renderForm(deps, req, res.status(422), { typed, mistakes })
     }
   }
@@ -62,7 +79,33 @@ export function freshSessionPages(deps: PortalDeps) {
   /** Reloading the answer to a post lands here. */
   const back: RequestHandler = (_req, res) => res.redirect(303, '/sessions/new')
 
-  return { fresh, preview, create, back }
+  return { fresh, preview, create, repeat, back }
+}
+
+async function requested(req: Request, res: Response, { id }: Session): Promise<void> {
+  await flash(req, 'ok', `Session ${id} was requested.`)
+  res.redirect(303, `/sessions/${id}`)
+}
+
+/** The sentences by field that a refusal carries; anything else goes on to where errors are shown. */
+function knownMistakes(error: unknown): FieldMistakes {
+  const mistakes = mistakesOf(error)
+  if (Object.keys(mistakes).length === 0) throw error
+  return mistakes
+}
+
+async function typedAgain(
+  { store }: PortalDeps,
+  req: Request,
+  id: SessionId | undefined,
+): Promise<TypedRequest> {
+  if (id === undefined) throw new NotFound()
+  const again = await findRepetition(store.db, visitOf(req).scope, id)
+  return repeatedRequest(again, zoneIn(req))
+}
+
+function zoneIn(req: Request): string {
+  return req.session.zone ?? 'central'
 }
 
 /** A zone that a person picked is shown beside Central Manager's from then on; one that is none is not. */
@@ -107,18 +150,18 @@ async function renderForm(
   const reading = wantsPreview ? readRequest(typed, shell.zones) : undefined
   const chosen = roles.filter(({ name }) => typed.roles.includes(name))
   const now = await storeTime(db)
+  const reach = { now, lifeMinutes: await getRequestLife(db, scope.organization.id) }
   const resolved =
     reading?.ok === true && chosen.length > 0
-      ? resolveWindow(reading.value, chosen, now)
+      ? resolveRequest(reading.value, chosen, reach)
       : undefined
-  const window = resolved !== undefined && 'window' in resolved ? resolved.window : undefined
+  const meant = resolved !== undefined && 'window' in resolved ? resolved : undefined
   const found = {
     ...mistakes,
     ...(reading?.ok === false ? reading.mistakes : {}),
     ...(resolved !== undefined && 'faults' in resolved ? resolved.faults : {}),
   }
   if (Object.keys(found).length > 0) res.status(422)
-  const lapses = window?.kind === 'fixed' ? window.end : now.plus({ days: LIFE_DAYS })
   const page = presentFreshSession({
     shell,
     sources,
@@ -126,10 +169,7 @@ async function renderForm(
     typed: source === undefined ? typed : { ...typed, dataSource: source.name },
     mistakes: found,
     justificationHint: rule === undefined || rule.message === '' ? undefined : rule.message,
-    preview: window && presentPreview(window, chosen, { zones: zonesToShow(req, shell), lapses }),
+    preview: meant && presentPreview(meant, chosen, zonesToShow(req, shell)),
   })
   await render(res, 'sessions/fresh', page)
 }
-
-/** As the broker has it: how long a request that counts from approval waits for it. */
-const LIFE_DAYS = 7

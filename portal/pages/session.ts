@@ -4,13 +4,18 @@ import { approve, cancel, deny, terminate } from '../../broker/lifecycle.ts'
 import type { Session } from '../../broker/session.ts'
 import { listSessionRecords } from '../../db/audit-search.ts'
 import { listConnections } from '../../db/connections.ts'
+import { listChecksOf } from '../../db/data-source-checks.ts'
 import { findDataSource } from '../../db/data-sources.ts'
-import { listCredentials } from '../../db/sessions.ts'
+import { findComparison, listResidue } from '../../db/residue.ts'
+import { listCredentials } from '../../db/session-credentials.ts'
 import { storeTime } from '../../db/store.ts'
 import { connectionFor, proxyAddress } from '../connection-string.ts'
 import type { PortalDeps } from '../deps.ts'
 import { mistakesOf } from '../errors.ts'
+import { readExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
+import { presentExtension, type ReturnedExtension } from '../presenters/extension.ts'
+import { presentResidue } from '../presenters/residue.ts'
 import { presentSession, type Returned } from '../presenters/session-page.ts'
 import type { Credential } from '../presenters/session-pages.ts'
 import { readRecording } from '../recording.ts'
@@ -94,17 +99,22 @@ function change(
       const session = await getSessionIn(req, deps)
       return renderSession(deps, req, res, session, { returned: { action, typed, mistakes } })
     }
-    flash(req, 'ok', said)
+    await flash(req, 'ok', said)
     res.redirect(303, `/sessions/${sessionIdIn(req)}`)
   }
 }
 
-async function renderSession(
+/** The page of a session, with what a post made or gave back. */
+export async function renderSession(
   deps: PortalDeps,
   req: Request,
   res: Response,
   session: Session,
-  more: { readonly credential?: Credential; readonly returned?: Returned } = {},
+  more: {
+    readonly credential?: Credential
+    readonly returned?: Returned
+    readonly returnedExtension?: ReturnedExtension
+  } = {},
 ): Promise<void> {
   const { db } = deps.store
   const visit = visitOf(req)
@@ -121,17 +131,32 @@ async function renderSession(
     findDataSource(db, scope, session.dataSource.id),
     storeTime(db),
   ])
+  const look = { scope, zones: shell.zones, now }
+  const checks = await listChecksOf(db, scope, session.id)
   const page = presentSession({
     ...more,
     shell,
-    look: { scope, zones: shell.zones, now },
+    look,
     session,
+    extension: presentExtension(session, {
+      ...(await readExtensions(deps, req, session)),
+      look,
+      descriptions,
+      returned: more.returnedExtension,
+    }),
+    residue: presentResidue(session, {
+      comparison: await findComparison(db, scope, session.id),
+      residue: await listResidue(db, scope, session.id),
+      owner: source?.residueOwner,
+      zones: shell.zones,
+    }),
     records,
     statements,
     connections,
     descriptions,
     source,
     proxy: proxyAddress(deps),
+    checks,
     credentialMadeAt: credentials.find(({ endedAt }) => endedAt === null)?.madeAt,
   })
   await render(res, 'sessions/show', page)

@@ -5,6 +5,7 @@ import { storeTime } from '../../db/store.ts'
 import { AppError } from '../../lib/errors.ts'
 import { parseSessionId } from '../../lib/ids.ts'
 import type { PortalDeps } from '../deps.ts'
+import { listWaitingExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
 import type { NavItem } from '../presenters/pieces.ts'
 import { presentApprovals } from '../presenters/approvals.ts'
@@ -71,7 +72,8 @@ function approvals(deps: PortalDeps): RequestHandler {
     const sessions = await listSessions(store.db, scope, filter)
     const look = { scope, zones: shell.zones, now: await storeTime(store.db) }
     const descriptions = await listDescriptions(store.db, scope)
-    const facts = { page: shell.page, descriptions }
+    const extensions = await listWaitingExtensions(deps, scope, UNDER_WAY_MOST)
+    const facts = { page: shell.page, descriptions, extensions }
     await render(res, 'approvals/index', presentApprovals(sessions, look, facts))
   }
 }
@@ -123,7 +125,7 @@ function terminateAll(deps: PortalDeps): RequestHandler {
     for (const { id } of await listSessions(store.db, scope, { ended: false, limit: ALL })) {
       count += await terminate(store, scope, origin, id, { reason }).then(() => 1, ifOver)
     }
-    flash(
+    await flash(
       req,
       'ok',
       count === 1 ? '1 session was terminated.' : `${count} sessions were terminated.`,

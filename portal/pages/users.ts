@@ -3,7 +3,7 @@ import { listGroups } from '../../db/groups.ts'
 import { findPerson, listPeople, type Person } from '../../db/people.ts'
 import { changeFlags, listLastSignIns, lockPerson, unlockPerson } from '../../db/person-changes.ts'
 import { isUuid } from '../../lib/ids.ts'
-import { addUser } from '../administration.ts'
+import { addUser } from '../administration/users.ts'
 import type { PortalDeps } from '../deps.ts'
 import { InvalidRequest, NotFound } from '../errors.ts'
 import { readFlags, readUser } from '../forms/administration.ts'
@@ -29,7 +29,7 @@ export function userPages(deps: PortalDeps) {
 
   const create = creation(showForm, readUser, async (req, command) => {
     const person = await addUser(deps, visitOf(req), command)
-    flash(req, 'ok', `${person.username} was added and may sign in.`)
+    await flash(req, 'ok', `${person.username} was added and may sign in.`)
     return `/users/${person.id}`
   })
 
@@ -127,7 +127,7 @@ function change(
         flags: 'Ask another admin: nobody changes their own account here.',
       })
     }
-    flash(req, 'ok', await work(req, person))
+    await flash(req, 'ok', await work(req, person))
     res.redirect(303, `/users/${person.id}`)
   }
 }

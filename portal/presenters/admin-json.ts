@@ -41,6 +41,7 @@ export function roleJson(role: Role): Record<string, unknown> {
     approvalsNeeded: role.approvalsNeeded,
     defaultMinutes: role.defaultMinutes,
     maximumMinutes: role.maximumMinutes,
+    dangerous: role.dangerous,
     disabledAt: isoOrNull(role.disabledAt),
   }
 }
@@ -50,6 +51,7 @@ export function groupJson(group: Group): Record<string, unknown> {
   return {
     id: group.id,
     name: group.name,
+    description: group.description,
     members: group.members.map(({ username }) => username),
   }
 }

@@ -13,10 +13,37 @@ import type {
 
 /** One finding of preflight. */
 export interface Check {
-  readonly verdict: 'ok' | 'warning' | 'refused'
+  readonly verdict: 'ok' | 'note' | 'warning' | 'refused'
+  /** Its verdict in a word, so that no colour has to be seen. */
+  readonly label: string
   readonly text: string
-  /** The SQL that mends it, when there is one. */
+  /** Lines that mend it, when there are any. */
   readonly remedy?: string | undefined
+}
+
+/** How what was tested stands. */
+export interface Health {
+  readonly verdict: Check['verdict'] | 'untested'
+  readonly text: string
+}
+
+// ---- views/data-sources/check: POST /data-sources/:id/check, POST /roles/:id/check
+
+export interface CheckPage {
+  readonly page: Page
+  readonly id: string
+  readonly heading: string
+  readonly back: Link
+  readonly asked: string
+  readonly at: Moment
+  readonly health: Health
+  /** Said where no broker seems to run. */
+  readonly unattended?: string | undefined
+  readonly findings: readonly Check[]
+  /** Empty for who may not, and while it has not ended. */
+  readonly again: readonly Action[]
+  /** Where to look while it has not ended; the answer says so by `refresh` too. */
+  readonly lookAgain?: string | undefined
 }
 
 // ---- views/data-sources/index
@@ -28,7 +55,12 @@ export interface DataSourceRow {
   readonly databases: string
   readonly tls: string
   readonly roleCount: string
-  readonly health: { readonly verdict: Check['verdict'] | 'untested'; readonly text: string }
+  /** What it asks of requests, for those who may change it. */
+  readonly policyHref?: string | undefined
+  readonly offered: boolean
+  readonly health: Health
+  /** When it was last tested, and the page of that test. */
+  readonly test?: { readonly href: string; readonly text: string } | undefined
   readonly checks: readonly Check[]
   readonly actions: readonly Action[]
 }
@@ -67,7 +99,13 @@ export interface RoleRow {
   readonly needed: string
   readonly defaultTime: string
   readonly maximumTime: string
+  /** Its terms, for those who may change them. */
+  readonly policyHref?: string | undefined
+  /** `dangerous`, `not offered`. */
+  readonly flags: readonly string[]
   readonly warning?: string | undefined
+  readonly health?: Health | undefined
+  readonly test?: { readonly href: string; readonly text: string } | undefined
   readonly checks: readonly Check[]
   readonly actions: readonly Action[]
 }
@@ -100,6 +138,7 @@ export interface FreshRolePage {
   readonly approvalsNeeded: Field
   readonly defaultMinutes: Field
   readonly maximumMinutes: Field
+  readonly dangerous: readonly Choice[]
 }
 
 // ---- views/users/index

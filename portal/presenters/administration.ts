@@ -39,6 +39,7 @@ export function presentDataSource(source: DataSource, roles: readonly Role[]): D
     databases: source.databases.includes('*') ? 'all' : visible(source.databases.join(', ')),
     tls: source.tlsMode,
     roleCount: String(count),
+    offered: source.disabledAt === null,
     health: { verdict: 'untested', text: 'not tested' },
     checks: [],
     actions: [],
@@ -92,6 +93,10 @@ export function presentRole(role: Role): RoleRow {
     needed: role.approvalsNeeded === 0 ? 'none, approved at once' : String(role.approvalsNeeded),
     defaultTime: `${role.defaultMinutes} min`,
     maximumTime: `${role.maximumMinutes} min`,
+    flags: [
+      ...(role.dangerous ? ['dangerous'] : []),
+      ...(role.disabledAt === null ? [] : ['not offered']),
+    ],
     warning: short
       ? `This role takes ${counted(role.approvalsNeeded, 'approval')} and has ${counted(role.approvers.length, 'approver')}: nobody can get it.`
       : undefined,
@@ -156,6 +161,17 @@ export function presentFreshRole(
     approvalsNeeded: field('approvalsNeeded', '1'),
     defaultMinutes: field('defaultMinutes', '30'),
     maximumMinutes: field('maximumMinutes', '60'),
+    dangerous: [dangerousChoice(typed.text('dangerous') === 'yes')],
+  }
+}
+
+/** The box that marks a role. */
+export function dangerousChoice(chosen: boolean): Choice {
+  return {
+    value: 'yes',
+    label: 'Dangerous',
+    chosen,
+    hint: 'can change rights, run programs or read everything; takes at least 2 approvals',
   }
 }
 
@@ -219,11 +235,16 @@ export function flagChoices(ticked: readonly string[]): Choice[] {
   ]
 }
 
-function choice(name: string, chosen: boolean): Choice {
+/** A name to choose. */
+export function choice(name: string, chosen: boolean): Choice {
   return { value: name, label: visible(name), chosen }
 }
 
-function fieldReader({ body, mistakes }: Posted): (name: string, otherwise?: string) => Field {
+/** Reads fields for a form: as posted, or as they stand where nothing was. */
+export function fieldReader({
+  body,
+  mistakes,
+}: Posted): (name: string, otherwise?: string) => Field {
   const fields = fieldsOf(body)
   return (name, otherwise = '') => ({
     value: body === undefined ? otherwise : fields.text(name),

@@ -1,5 +1,7 @@
+import type { Extension } from '../../db/extensions.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Shell } from '../shell.ts'
+import { presentExtensionRow } from './extension.ts'
 import { lengthText, presentMaybe, presentMoment } from './moments.ts'
 import type { ApprovalRow, ApprovalsPage } from './session-pages.ts'
 import { presentDecision } from './session-page.ts'
@@ -15,14 +17,23 @@ import {
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
 
+/** What Pending Approvals shows beside the requests. */
+export interface ApprovalsFacts extends Pick<Shell, 'page'> {
+  readonly descriptions: RoleDescriptions
+  readonly extensions: readonly { readonly extension: Extension; readonly session: Session }[]
+}
+
 /** What waits for this person's decision, oldest first; a session decided meanwhile is left out. */
 export function presentApprovals(
   sessions: readonly Session[],
   look: Look,
-  { page, descriptions }: Pick<Shell, 'page'> & { readonly descriptions: RoleDescriptions },
+  { page, descriptions, extensions }: ApprovalsFacts,
 ): ApprovalsPage {
   return {
     page,
+    extensions: extensions.flatMap(({ extension, session }) => {
+      return presentExtensionRow(extension, session, { look, descriptions }) ?? []
+    }),
     rows: sessions
       .toReversed()
       .flatMap((session) => presentApproval(session, look, descriptions) ?? []),

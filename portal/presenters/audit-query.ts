@@ -83,6 +83,6 @@ export function filtersInWords(form: Pick<AuditForm, 'filter' | 'zone'>): string
 }
 
 /** With its offset, so that nothing has to be guessed when it is read back. */
-function exactText(at: DateTime): string {
+export function exactText(at: DateTime): string {
   return at.toFormat("yyyy-LL-dd'T'HH:mm:ss.SSSZZ")
 }

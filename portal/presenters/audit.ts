@@ -87,7 +87,7 @@ function presentFields(form: AuditForm): Record<AuditFilterName, Field> {
 }
 
 /** What a datetime-local input takes; what could not be read stays as it was typed. */
-function timeValue({ filter, typed, zone }: AuditForm, name: 'since' | 'until'): string {
+export function timeValue({ filter, typed, zone }: AuditForm, name: 'since' | 'until'): string {
   const at = filter[name]?.setZone(zone.name)
   if (at === undefined) return typed[name]
   const toTheMinute = at.second === 0 && at.millisecond === 0

@@ -62,6 +62,7 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
       error: mistakes['minutes'],
       placeholder: defaultText(roles, typed),
     },
+    ttlMinutes: { value: typed.ttlMinutes, error: mistakes['ttlMinutes'] },
     justification: {
       value: typed.justification,
       error: mistakes['justification'],
@@ -75,9 +76,9 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
 
 /** What a request would mean: its window in both zones, who approves, when it lapses. */
 export function presentPreview(
-  window: Window,
+  { window, diesAt }: { readonly window: Window; readonly diesAt: DateTime<true> },
   roles: readonly OfferedRole[],
-  { zones, lapses }: { zones: Zones; lapses: DateTime<true> },
+  zones: Zones,
 ): WindowPreview {
   const binding = bindingMaximum(roles)
   const fixed = window.kind === 'fixed' ? window : undefined
@@ -91,7 +92,7 @@ export function presentPreview(
     boundBy:
       binding &&
       `${visible(binding.name)} allows at most ${binding.maximumMinutes} min${roles.length > 1 ? ', the least of the roles chosen' : ''}`,
-    lapses: `Without its approvals the request lapses at ${presentMoment(lapses, zones).text}.`,
+    lapses: presentMoment(diesAt, zones),
     approvals: roles.map((role) => ({
       role: visible(role.name),
       text: `${approversText(role)}, ${neededText(role)}`,

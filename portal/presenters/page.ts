@@ -1,9 +1,11 @@
 import { DateTime } from 'luxon'
 import type { Person } from '../../db/people.ts'
 import type { PersonScope } from '../../db/scope.ts'
+import type { NearEnd } from '../../db/session-endings.ts'
 import { projectVersion } from '../../lib/project.ts'
-import { mayAudit, maySeeAdministration } from '../privileges.ts'
+import { mayAudit, mayOversee, maySeeAdministration } from '../privileges.ts'
 import type { NavItem, Page } from './pieces.ts'
+import { presentReminders } from './reminders.ts'
 import { visible } from './visible.ts'
 import { zoneText } from './zones.ts'
 
@@ -20,6 +22,10 @@ export interface PageFacts {
   readonly zone: string
   /** Requests that this person may decide now. */
   readonly waiting: number
+  /** Alerts that are open, for who may see them. */
+  readonly alerts?: number
+  /** The person's sessions that end soon. */
+  readonly ends?: readonly NearEnd[]
   /** False where sessions and audit are switched off. */
   readonly portalMode: boolean
 }
@@ -27,6 +33,7 @@ export interface PageFacts {
 /** The frame around a page: who reads, where they can go, what was just done. */
 export function presentPage(facts: PageFacts): Page {
   const { scope, zone } = facts
+  const nav = scope === undefined ? [] : navOf(facts, scope)
   return {
     title: visible(facts.title),
     assets: ASSETS,
@@ -36,9 +43,11 @@ export function presentPage(facts: PageFacts): Page {
       displayName: visible(scope.person.displayName),
       flags: flagsOf(scope.person),
     },
-    nav: scope === undefined ? [] : navOf(facts, scope),
+    nav,
+    subnav: nav.some(({ pages, current }) => current && pages !== undefined),
     csrfToken: facts.csrfToken,
     flash: facts.flash && { ...facts.flash, text: visible(facts.flash.text) },
+    reminders: presentReminders(facts.ends ?? [], facts.path),
     zone: zoneText(zone, DateTime.utc()),
     version: projectVersion,
   }
@@ -53,27 +62,54 @@ export function flagsOf(person: Person): string[] {
   ]
 }
 
+/** An entry before it is known which page is open. */
+type Entry = Omit<NavItem, 'current' | 'pages'> & { readonly pages?: readonly Entry[] }
+
 function navOf(facts: PageFacts, scope: PersonScope): NavItem[] {
-  const sessions = [
-    { href: '/sessions', label: 'Sessions' },
-    { href: '/sessions/new', label: 'Request Access' },
-    { href: '/approvals', label: 'Pending Approvals', count: facts.waiting },
-    { href: '/history', label: 'Session History' },
-  ]
-  const audit = [{ href: '/audit', label: 'Audit' }]
-  const administration = [
-    { href: '/data-sources', label: 'Data sources' },
-    { href: '/roles', label: 'Roles' },
-    { href: '/users', label: 'Users' },
-  ]
-  const items = [
-    ...(facts.portalMode ? sessions : []),
-    ...(facts.portalMode && mayAudit(scope) ? audit : []),
-    ...(maySeeAdministration(scope) ? administration : []),
-  ]
-  const current = items
+  const entries = entriesFor(facts, scope)
+  const current = entries
+    .flatMap((entry) => entry.pages ?? [entry])
     .map(({ href }) => href)
     .filter((href) => facts.path === href || facts.path.startsWith(`${href}/`))
     .sort((a, b) => b.length - a.length)[0]
-  return items.map((item) => ({ ...item, current: item.href === current }))
+  return entries.map((entry) => mark(entry, current))
+}
+
+function mark({ pages, ...entry }: Entry, current: string | undefined): NavItem {
+  if (pages === undefined) return { ...entry, current: entry.href === current }
+  const marked = pages.map((page) => mark(page, current))
+  return { ...entry, pages: marked, current: marked.some((page) => page.current) }
+}
+
+function entriesFor({ portalMode, waiting, alerts }: PageFacts, scope: PersonScope): Entry[] {
+  const sessions = [
+    { href: '/sessions', label: 'Sessions' },
+    { href: '/sessions/new', label: 'Request Access' },
+    { href: '/approvals', label: 'Pending Approvals', count: waiting },
+    { href: '/history', label: 'Session History' },
+  ]
+  const watching = [
+    { href: '/alerts', label: 'Alerts', count: alerts, counted: 'open' },
+    { href: '/tasks', label: 'Tasks' },
+  ]
+  return [
+    ...(portalMode ? sessions : []),
+    ...(portalMode && mayAudit(scope) ? [{ href: '/audit', label: 'Audit' }] : []),
+    ...(mayOversee(scope) ? [administrationFor(scope)] : []),
+    ...(mayOversee(scope) ? watching : []),
+  ]
+}
+
+/** An auditor reads the policy alone: one page needs no entry above it. */
+function administrationFor(scope: PersonScope): Entry {
+  const policy = { href: '/policy', label: 'Policy' }
+  if (!maySeeAdministration(scope)) return policy
+  const pages = [
+    { href: '/data-sources', label: 'Data sources' },
+    { href: '/roles', label: 'Roles' },
+    { href: '/groups', label: 'Groups' },
+    { href: '/users', label: 'Users' },
+    policy,
+  ]
+  return { href: '/data-sources', label: 'Administration', pages }
 }

@@ -10,6 +10,9 @@ export * from './pieces.ts'
 export * from './session-pages.ts'
 export * from './audit-pages.ts'
 export * from './admin-pages.ts'
+export * from './policy-pages.ts'
+export * from './alert-pages.ts'
+export * from './task-pages.ts'
 
 // ---- views/sign-in/fresh: POST /sign-in {username, password, next}
 

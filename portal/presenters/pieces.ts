@@ -12,6 +12,10 @@ export interface NavItem extends Link {
   readonly current: boolean
   /** Things that wait for this person, such as approvals; 0 or absent shows nothing. */
   readonly count?: number | undefined
+  /** What the count counts, for those who only hear it; absent: `waiting`. */
+  readonly counted?: string | undefined
+  /** Pages that stand together under this entry; absent: it is a page of its own. */
+  readonly pages?: readonly NavItem[] | undefined
 }
 
 export interface Page {
@@ -24,11 +28,21 @@ export interface Page {
     | { readonly username: string; readonly displayName: string; readonly flags: readonly string[] }
     | undefined
   readonly nav: readonly NavItem[]
+  /** True where the open page is one of several under an entry, which are shown below it. */
+  readonly subnav: boolean
   readonly csrfToken: string
   readonly flash?: { readonly kind: 'ok' | 'error'; readonly text: string } | undefined
+  /** Own sessions that end soon. */
+  readonly reminders: readonly Reminder[]
   /** Foot of the page: Central Manager's zone, `Europe/Warsaw, UTC +1`, and the product's version. */
   readonly zone: string
   readonly version: string
+}
+
+/** A session of the reader's that ends within minutes; the last one is told as an error is. */
+export interface Reminder extends Link {
+  readonly countdown: Countdown
+  readonly tone: 'warn' | 'error'
 }
 
 /** An instant: `iso` is UTC for machines, `text` is Central Manager's zone with its offset. */
@@ -65,6 +79,26 @@ export interface Progress {
   readonly needed: number
   /** `1 of 2 approvals`. */
   readonly text: string
+}
+
+/** One role of a request or an extension, with its votes. */
+export interface RoleApproval {
+  readonly name: string
+  /** What the role is for; may be empty. */
+  readonly description: string
+  readonly state: 'PENDING' | 'APPROVED' | 'DENIED'
+  /** `1 of 1 approvals`, `approved at once`. */
+  readonly text: string
+  /** Who may still decide: `waits for john or admin`. */
+  readonly waits?: string | undefined
+  readonly votes: readonly {
+    readonly by: string
+    readonly verb: string
+    readonly at: Moment
+    readonly comment?: string | undefined
+  }[]
+  /** What preflight found dangerous, shown to whoever decides. */
+  readonly dangers: readonly string[]
 }
 
 export interface Field {

@@ -1,5 +1,5 @@
 import type { DateTime } from 'luxon'
-import type { Session } from '../../db/sessions.ts'
+import type { Session, SessionRole } from '../../db/sessions.ts'
 import { iso } from '../../db/store.ts'
 
 /** A session as the API says it; CONTRACT: fields are added, never renamed. */
@@ -10,22 +10,31 @@ export function sessionJson(session: Session): Record<string, unknown> {
     state: session.state,
     dataSource: session.dataSource.name,
     requester: session.requester.username,
-    roles: session.roles.map((role) => ({
-      name: role.name,
-      state: role.state,
-      needed: role.needed,
-      approvals: role.approvals.map(({ by, at, comment }) => ({ by, at: iso(at), comment })),
-    })),
+    roles: session.roles.map(roleJson),
     username: session.username,
     start: isoOrNull(session.start),
     end: isoOrNull(session.end),
     minutes: session.minutes,
     justification: session.justification,
     createdAt: iso(session.createdAt),
+    diesAt: iso(session.diesAt),
     grantedAt: isoOrNull(session.grantedAt),
     endedAt: isoOrNull(session.endedAt),
     endReason: session.endReason,
     removedAt: isoOrNull(session.removedAt),
+    removal: session.removal,
+    waitingFor: session.waitingFor,
+    policyVersion: session.policyVersion,
+  }
+}
+
+/** A role of a request with its votes. */
+export function roleJson(role: SessionRole): Record<string, unknown> {
+  return {
+    name: role.name,
+    state: role.state,
+    needed: role.needed,
+    approvals: role.approvals.map(({ by, at, comment }) => ({ by, at: iso(at), comment })),
   }
 }
 

@@ -3,14 +3,18 @@ import { mayDecide } from '../../broker/policy.ts'
 import { isOver, usernameIn, type Session } from '../../broker/session.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
 import type { Connection } from '../../db/connections.ts'
+import type { DataSourceCheck } from '../../db/data-source-checks.ts'
 import type { DataSource } from '../../db/data-sources.ts'
+import type { PersonScope } from '../../db/scope.ts'
 import type { StatementPage } from '../../db/statements.ts'
 import type { Address } from '../../config.ts'
 import type { FieldMistakes } from '../errors.ts'
-import { mayAdminister } from '../privileges.ts'
+import { mayAdminister, mayOversee } from '../privileges.ts'
 import { mayReadRecording } from '../recording.ts'
 import type { Shell } from '../shell.ts'
+import type { ExtensionSection } from './extension-pages.ts'
 import { lengthText, presentMaybe, presentMoment } from './moments.ts'
+import type { ResidueCard } from './residue.ts'
 import type { Credential, Decision, ReasonForm, SessionPage } from './session-pages.ts'
 import { GLOSSES } from './session-states.ts'
 import {
@@ -27,6 +31,7 @@ import {
 import { presentStatements } from './statements.ts'
 import { presentTimeline } from './timeline.ts'
 import { visibleLines } from './visible-lines.ts'
+import { presentFailedTests } from './checks.ts'
 import { visible } from './visible.ts'
 
 /** What a form of this page was posted with, when it comes back. */
@@ -46,10 +51,14 @@ export interface SessionFacts {
   readonly connections: readonly Connection[]
   readonly descriptions: RoleDescriptions
   readonly source: DataSource | undefined
+  /** The tests of its roles that its approval asked for. */
+  readonly checks: readonly DataSourceCheck[]
   readonly proxy: Address
   readonly credentialMadeAt?: DateTime<true> | undefined
   readonly credential?: Credential | undefined
   readonly returned?: Returned | undefined
+  readonly extension?: ExtensionSection | undefined
+  readonly residue?: ResidueCard | undefined
 }
 
 /** One session, whole: where it stands, who decided, how to connect, what happened, what ran. */
@@ -74,11 +83,13 @@ export function presentSession(facts: SessionFacts): SessionPage {
     end: presentMaybe(session.end, zones),
     length: lengthOf(session),
     windowText: windowTextOf(session),
+    lapses: session.state === 'CREATED' ? presentMoment(session.diesAt, zones) : undefined,
     countdown: presentEnding(session, look.now),
     progress: session.state === 'CREATED' ? presentProgress(session) : undefined,
     ending: endingOf(session, zones, enderIn(facts.records)),
     removal: removalOf(session),
-    warnings: mine ? warningsOf(session, look.now) : [],
+    policy: policyOf(session, scope),
+    warnings: [...(mine ? warningsOf(session, look.now) : []), ...presentFailedTests(facts.checks)],
     roles: presentRoles(session, zones, facts.descriptions),
     connection: mine && session.state === 'GRANTED' ? connectionOf(facts) : undefined,
     credential: facts.credential,
@@ -89,6 +100,12 @@ export function presentSession(facts: SessionFacts): SessionPage {
       !mine && mayAdminister(scope) && !isOver(session.state)
         ? reasonForm(href, 'termination', facts)
         : undefined,
+    extension: facts.extension,
+    again:
+      mine && isOver(session.state)
+        ? { href: `${href}/repetition`, changeHref: `/sessions/new?again=${session.id}` }
+        : undefined,
+    residue: facts.residue,
     timeline: presentTimeline(facts.records, look),
     statements: presentStatements(facts.statements, {
       shown: mayReadRecording(scope, session),
@@ -150,7 +167,10 @@ function headlineOf(session: Session): string {
   const who = visible(session.requester.username)
   const sentences: Readonly<Record<Session['state'], string>> = {
     CREATED: 'The request waits for its approvers.',
-    APPROVED: 'Every role is approved. The session user is made when the window opens.',
+    APPROVED:
+      session.waitingFor === null
+        ? 'Every role is approved. The session user is made when the window opens.'
+        : `Waiting for the data source: ${visible(session.waitingFor)}`,
     GRANTED: 'The window is open: the session user exists and may log in.',
     DENIED: 'An approver denied a role, and with it the whole request.',
     EXPIRED:
@@ -163,17 +183,20 @@ function headlineOf(session: Session): string {
   return sentences[session.state]
 }
 
-function removalOf({
-  state,
-  username,
-  grantedAt,
-  removedAt,
-  removalDetail,
-}: Session): string | undefined {
-  if (!isOver(state) || username === null || grantedAt === null) return undefined
-  if (removedAt !== null) return 'The session user is gone.'
-  if (removalDetail === null) return 'The session user is being removed.'
-  return `The session user is locked and still being removed: ${visible(removalDetail)}`
+function removalOf({ username, grantedAt, removal }: Session): string | undefined {
+  if (username === null || grantedAt === null || removal.state === 'none') return undefined
+  if (removal.state === 'done') return 'The session user is gone.'
+  const why = removal.detail === null ? '.' : `: ${visible(removal.detail)}`
+  if (removal.state === 'blocked') return `Removal blocked; it is tried on${why}`
+  return `Removal pending: nobody can use the session user any more, and it is being removed${why}`
+}
+
+function policyOf({ policyVersion }: Session, scope: PersonScope): SessionPage['policy'] {
+  if (policyVersion === null) return undefined
+  return {
+    text: `asked under policy version ${policyVersion}`,
+    href: mayOversee(scope) ? `/policy/versions/${policyVersion}` : undefined,
+  }
 }
 
 const WARNING_MS = 10 * 60 * 1000

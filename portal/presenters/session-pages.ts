@@ -1,4 +1,6 @@
 /** What the views of sessions, their history and their approvals take. */
+import type { ExtensionRow, ExtensionSection } from './extension-pages.ts'
+import type { ResidueCard } from './residue.ts'
 import type {
   Action,
   Choice,
@@ -11,6 +13,7 @@ import type {
   Page,
   Pager,
   Progress,
+  RoleApproval,
   State,
   StateName,
   ZoneChoice,
@@ -67,7 +70,7 @@ export interface HistoryPage {
 
 // ---- views/sessions/fresh: GET /sessions/new?dataSource=, POST /sessions, POST /sessions/preview
 // Posted: dataSource, roles (repeated), when (now | later | approval), zone, start, length
-// (minutes | end), minutes, end, justification. `start` and `end` are `YYYY-MM-DDTHH:mm`, read in
+// (minutes | end), minutes, end, ttlMinutes, justification. `start` and `end` are `YYYY-MM-DDTHH:mm`, read in
 // `zone`. POST /sessions/preview takes the same and answers this page with `preview` filled.
 
 export interface RoleChoice extends Choice {
@@ -91,7 +94,8 @@ export interface WindowPreview {
   readonly length: string
   /** `role1 allows at most 60 min, the least of the roles chosen`. */
   readonly boundBy?: string | undefined
-  readonly lapses: string
+  /** When the request dies without its approvals. */
+  readonly lapses: Moment
   readonly approvals: readonly { readonly role: string; readonly text: string }[]
 }
 
@@ -111,31 +115,13 @@ export interface FreshSessionPage {
   readonly end: Field
   /** The placeholder says what an empty field means: `default 30`. */
   readonly minutes: Field & { readonly placeholder?: string | undefined }
+  readonly ttlMinutes: Field
   readonly justification: Field & { readonly longest: number; readonly hint?: string | undefined }
   readonly zones: readonly ZoneChoice[]
   readonly preview?: WindowPreview | undefined
 }
 
 // ---- views/sessions/show: POST /sessions/:id/{approval,denial,cancellation,termination,credential}
-
-export interface RoleApproval {
-  readonly name: string
-  /** What the role is for; may be empty. */
-  readonly description: string
-  readonly state: 'PENDING' | 'APPROVED' | 'DENIED'
-  /** `1 of 1 approvals`, `approved at once`. */
-  readonly text: string
-  /** Who may still decide: `waits for john or admin`. */
-  readonly waits?: string | undefined
-  readonly votes: readonly {
-    readonly by: string
-    readonly verb: string
-    readonly at: Moment
-    readonly comment?: string | undefined
-  }[]
-  /** What preflight found dangerous, shown to whoever decides. */
-  readonly dangers: readonly string[]
-}
 
 /** Shown once, in the answer to the POST that made it; never kept, never in a URL. */
 export interface Credential {
@@ -205,10 +191,14 @@ export interface SessionPage {
   readonly end?: Moment | undefined
   readonly length: string
   readonly windowText?: string | undefined
+  /** When the request dies without its approvals, while it waits for them. */
+  readonly lapses?: Moment | undefined
   readonly countdown?: Countdown | undefined
   readonly progress?: Progress | undefined
   readonly ending?: string | undefined
   readonly removal?: string | undefined
+  /** The policy it was asked under, with its page for those who may read it. */
+  readonly policy?: { readonly text: string; readonly href?: string | undefined } | undefined
   readonly warnings: readonly string[]
   readonly roles: readonly RoleApproval[]
   /** Present for the requester while GRANTED. */
@@ -226,6 +216,11 @@ export interface SessionPage {
   readonly decision?: Decision | undefined
   readonly cancellation?: ReasonForm | undefined
   readonly termination?: ReasonForm | undefined
+  readonly extension?: ExtensionSection | undefined
+  /** For the requester of a session that is over: the same again, at once or after changing it. */
+  readonly again?: { readonly href: string; readonly changeHref: string } | undefined
+  /** Absent for a session that was never granted, and while it is open and has left nothing. */
+  readonly residue?: ResidueCard | undefined
   readonly timeline: readonly TimelineEntry[]
   readonly statements: {
     /** False hides the section from people who may not read it. */
@@ -273,5 +268,7 @@ export interface ApprovalRow {
 export interface ApprovalsPage {
   readonly page: Page
   readonly rows: readonly ApprovalRow[]
+  /** More time asked for sessions under way. */
+  readonly extensions: readonly ExtensionRow[]
   readonly empty: Empty
 }

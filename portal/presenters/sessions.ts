@@ -5,8 +5,8 @@ import type { Session, SessionState } from '../../db/sessions.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import { mayAdminister } from '../privileges.ts'
 import { lengthText, presentCountdown, presentMaybe, presentMoment, type Zones } from './moments.ts'
-import type { Action, Countdown, Progress } from './pieces.ts'
-import type { RoleApproval, SessionGroup, SessionRow } from './session-pages.ts'
+import type { Action, Countdown, Progress, RoleApproval } from './pieces.ts'
+import type { SessionGroup, SessionRow } from './session-pages.ts'
 import { GLOSSES } from './session-states.ts'
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
@@ -131,8 +131,11 @@ export function lengthOf({ start, end, minutes }: Session): string {
   return minutes === null ? '-' : `${minutes} min`
 }
 
-/** What roles are for, by their ids. */
-export type RoleDescriptions = ReadonlyMap<string, string>
+/** What roles are for and what is dangerous about them, by their ids. */
+export type RoleDescriptions = ReadonlyMap<
+  string,
+  { readonly description: string; readonly dangers: readonly string[] }
+>
 
 /** The roles of a request with their votes. */
 export function presentRoles(
@@ -142,7 +145,7 @@ export function presentRoles(
 ): RoleApproval[] {
   return session.roles.map((role) => ({
     name: visible(role.name),
-    description: visible(descriptions.get(role.id) ?? ''),
+    description: visible(descriptions.get(role.id)?.description ?? ''),
     state: role.state,
     text:
       role.needed === 0
@@ -158,7 +161,9 @@ export function presentRoles(
       at: presentMoment(vote.at, zones),
       comment: vote.comment === '' ? undefined : visibleLines(vote.comment),
     })),
-    dangers: [],
+    dangers: (descriptions.get(role.id)?.dangers ?? []).map(
+      (danger) => `dangerous: ${visible(danger)}`,
+    ),
   }))
 }
 

@@ -8,7 +8,7 @@ import { visible } from './visible.ts'
 
 /** What happened to a session, oldest first, in sentences. */
 export function presentTimeline(records: readonly AuditRecord[], look: Look): TimelineEntry[] {
-  return records.map((record) => ({
+  return records.filter(isNews).map((record) => ({
     recordId: record.id,
     href: mayAudit(look.scope) ? `/audit/${record.id}` : undefined,
     at: presentMoment(record.at, look.zones),
@@ -19,9 +19,17 @@ export function presentTimeline(records: readonly AuditRecord[], look: Look): Ti
   }))
 }
 
+/** What a task did says so itself; only one that failed is news. */
+function isNews({ action }: AuditRecord): boolean {
+  return action !== 'task.succeeded'
+}
+
 function sentenceOf(record: AuditRecord): string {
   const by = visible(record.actor)
   const roles = visible(record.roles.join(', '))
+  if (record.action === 'session.removed' && record.body.details?.['login'] === 'never') {
+    return 'The session user was removed; nobody could ever log in with it'
+  }
   return SENTENCES[record.action]?.(by, roles) ?? `${by}: ${record.action}`
 }
 
@@ -35,7 +43,17 @@ const SENTENCES: Readonly<Record<string, (by: string, roles: string) => string>>
   'session.terminated': (by) => `${by} terminated the session`,
   'session.removed': () => 'The session user was removed',
   'session.removal_blocked': () => 'The session user could not be removed yet; it is tried again',
+  'session.extension_requested': (by) => `${by} asked for more time`,
+  'session.extension_approved': (by) => `${by} approved more time`,
+  'session.extension_denied': (by) => `${by} denied more time`,
+  'session.extension_canceled': (by) => `${by} took the request for more time back`,
+  'session.extension_expired': () => 'The request for more time lapsed with the session',
+  'session.extended': () => 'The end of the session was moved',
+  'session.residue': () => 'What the session left behind was found',
   'session.credential_made': (by) => `${by} made a credential`,
+  'task.failed': () => 'Work on the session failed; it is tried again',
+  'alert.raised': () => 'An alert was raised',
+  'alert.resolved': () => 'An alert is over',
   'role.approved': (by, roles) => `${by} approved ${roles}`,
   'role.denied': (by, roles) => `${by} denied ${roles}`,
   'connection.opened': (by) => `${by} connected`,

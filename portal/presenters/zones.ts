@@ -1,5 +1,8 @@
 import type { DateTime } from 'luxon'
+import { offsetText } from '../../lib/offset.ts'
 import type { Moment } from './pieces.ts'
+
+export { offsetText }
 
 /** How a column of times is written: in one zone, with the offset that its heading promises. */
 export interface TimeColumn {
@@ -7,14 +10,6 @@ export interface TimeColumn {
   readonly zone: string
   /** What stands in the heading: `UTC +1`. */
   readonly suffix: string
-}
-
-/** The offset in force at an instant, in the instant's own zone: `UTC`, `UTC +1`, `UTC +5:30`, `UTC -3`. */
-export function offsetText(at: DateTime): string {
-  if (at.offset === 0) return 'UTC'
-  const minutes = Math.abs(at.offset)
-  const rest = minutes % 60 === 0 ? '' : `:${String(minutes % 60).padStart(2, '0')}`
-  return `UTC ${at.offset < 0 ? '-' : '+'}${Math.floor(minutes / 60)}${rest}`
 }
 
 /** A zone and its offset of now, which `UTC` says already: `Europe/Warsaw, UTC +1`. */

@@ -227,6 +227,7 @@ async function fetchPage(address, options) {
     const answer = await fetch(address, {
       credentials: 'same-origin',
       redirect: 'error',
+      headers: { 'x-daypass-part': '1' },
       ...options,
     })
     if (!answer.ok && answer.status !== 422) return undefined
@@ -267,7 +268,6 @@ function pause() {
 
 async function refreshParts() {
   const fresh = await fetchPage(location.href, {
-    headers: { 'x-daypass-live': '1' },
     signal: AbortSignal.timeout(LIVE_PATIENCE),
   })
   if (!fresh) return

@@ -14,6 +14,8 @@ export interface ShipperDeps {
   readonly journal: Journal
   readonly db: Db
   readonly log: Log
+  /** Told of what is in the store, at least once each; while it throws, nothing goes on. */
+  readonly shipped?: (batch: readonly StatementRow[]) => Promise<void>
 }
 
 /** How long a finished statement may wait for others to travel with, in milliseconds. */
@@ -192,7 +194,9 @@ export class Shipper {
 
   async #ship(): Promise<void> {
     const batch = firstBatch(this.#ready)
-    await this.#append(batch.map(({ row }) => row))
+    const shipped = batch.map(({ row }) => row)
+    await this.#append(shipped)
+    await this.#deps.shipped?.(shipped)
     this.#ready = this.#ready.slice(batch.length)
     for (const { segments, weight } of batch) {
       this.#readyBytes -= weight

@@ -1,17 +1,8 @@
+import { unicodeUnescaped, type StringStyle, type StringToken } from './string-constants.ts'
+
 /** How a connection reads backslashes in plain constants (standard_conforming_strings = off). */
 export interface SqlDialect {
   readonly backslashEscapes: boolean
-}
-
-/** A string constant of any form; one that never ends goes to the end of the text. */
-export interface StringToken {
-  readonly kind: 'string'
-  readonly start: number
-  readonly contentStart: number
-  readonly contentEnd: number
-  readonly end: number
-  /** Quotes inside are doubled; false for a dollar-quoted constant. */
-  readonly quoted: boolean
 }
 
 /** As much of PostgreSQL's lexical structure as is needed to find its string constants. */
@@ -32,6 +23,11 @@ const QUOTED_WORD = /(?:u&)?"((?:[^"]|"")*)"?/iy
 /** To the closing quote, or to the end of an unfinished text. */
 const PLAIN_REST = /[^']*(?:''[^']*)*/y
 const ESCAPED_REST = /[^'\\]*(?:(?:''|\\[^])[^'\\]*)*\\?/y
+/**
+ * From the quote that ends a constant's line to the quote where it goes on. Written so that every
+ * character can be read in one way only: a hostile text costs its length.
+ */
+const JOINT = /'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'/y
 const COMMENT_MARK = /\/\*|\*\//g
 
 /** The token that begins at this place. Always ends behind it, so that a scan comes to its end. */
@@ -48,7 +44,8 @@ export function nextToken(text: string, at: number, dialect: SqlDialect): SqlTok
 
   const quotedWord = matchEnd(QUOTED_WORD, text, at)
   if (quotedWord !== undefined) {
-    const word = text.slice(text.indexOf('"', at) + 1, quotedWord).replace(/"$/, '')
+    const name = text.slice(text.indexOf('"', at) + 1, quotedWord).replace(/"$/, '')
+    const word = text[at] === '"' ? name : unicodeUnescaped(name)
     return { kind: 'word', word, end: quotedWord }
   }
   const wordEnd = matchEnd(WORD, text, at)
@@ -61,12 +58,22 @@ function quotedConstant(
   { start, contentStart }: { start: number; contentStart: number },
   dialect: SqlDialect,
 ): StringToken {
-  const prefix = text.slice(start, contentStart - 1).toLowerCase()
-  const escaped = prefix === 'e' || (prefix === '' && dialect.backslashEscapes)
-  const rest = escaped ? ESCAPED_REST : PLAIN_REST
-  const contentEnd = matchEnd(rest, text, contentStart) ?? contentStart
+  const style = styleOf(text.slice(start, contentStart - 1).toLowerCase(), dialect)
+  const rest = style === 'escaped' ? ESCAPED_REST : PLAIN_REST
+  const pieces: string[] = []
+  let contentEnd = contentStart
+  for (let from: number | undefined = contentStart; from !== undefined;) {
+    contentEnd = matchEnd(rest, text, from) ?? from
+    pieces.push(text.slice(from, contentEnd))
+    from = matchEnd(JOINT, text, contentEnd)
+  }
   const end = Math.min(contentEnd + 1, text.length)
-  return { kind: 'string', start, contentStart, contentEnd, end, quoted: true }
+  return { kind: 'string', start, contentStart, contentEnd, end, raw: pieces.join(''), style }
+}
+
+function styleOf(prefix: string, dialect: SqlDialect): StringStyle {
+  if (prefix === 'u&') return 'unicode'
+  return prefix === 'e' || (prefix === '' && dialect.backslashEscapes) ? 'escaped' : 'plain'
 }
 
 function dollarConstant(text: string, start: number, contentStart: number): StringToken {
@@ -74,7 +81,8 @@ function dollarConstant(text: string, start: number, contentStart: number): Stri
   const found = text.indexOf(mark, contentStart)
   const contentEnd = found === -1 ? text.length : found
   const end = found === -1 ? text.length : found + mark.length
-  return { kind: 'string', start, contentStart, contentEnd, end, quoted: false }
+  const raw = text.slice(contentStart, contentEnd)
+  return { kind: 'string', start, contentStart, contentEnd, end, raw, style: 'dollar' }
 }
 
 /** Comments nest in PostgreSQL. */

@@ -1,17 +1,21 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { runTest } from '../check-run.ts'
+import { AppError } from '../../lib/errors.ts'
 import { openPersonClient } from '../person-client.ts'
+import { addGroupChange, addPolicy, addRoleChange } from './policy.ts'
 import { print, printJson, printTable } from '../print.ts'
 
 interface Json {
   readonly json?: true
 }
 
-/** source, role and group: what an admin's token may set up. */
+/** source, role, group and policy: what an admin's token may set up and change. */
 export function addAdministration(program: Command): void {
   addSources(program.command('source').description('data sources'))
   addRoles(program.command('role').description('roles on data sources'))
   addGroups(program.command('group').description('approver groups'))
+  addPolicy(program.command('policy').description('who may get what, by whose approval'))
 }
 
 interface SourceOptions extends Json {
@@ -43,6 +47,14 @@ function addSources(source: Command): void {
       if (json) printJson(made)
       else print(`Added data source ${name}.`)
     })
+  source
+    .command('test')
+    .description('have a broker test a data source, with a trial user')
+    .argument('<name>')
+    .option('--json', 'as JSON, for scripts')
+    .action((name: string, { json }: Json) =>
+      runTest(`/data-sources/${encodeURIComponent(name)}/check`, json === true ? 'json' : 'text'),
+    )
   list(source, {
     path: '/data-sources',
     member: 'dataSources',
@@ -86,12 +98,34 @@ function addRoles(role: Command): void {
       if (options.json) printJson(made)
       else print(`Added role ${name} on ${options.source}.`)
     })
+  role
+    .command('test')
+    .description('have a broker test whether a role can be lent, with a trial user')
+    .argument('<data-source>')
+    .argument('<role>')
+    .option('--json', 'as JSON, for scripts')
+    .action(async (dataSource: string, name: string, { json }: Json) => {
+      const id = await findRoleId(dataSource, name)
+      await runTest(`/roles/${id}/check`, json === true ? 'json' : 'text')
+    })
   list(role, {
     path: '/roles',
     member: 'roles',
     columns: ['name', 'dataSource', 'databaseRole', 'approvalsNeeded', 'maximumMinutes'],
   })
+  addRoleChange(role)
 }
+
+async function findRoleId(dataSource: string, name: string): Promise<string> {
+  const { roles } = ROLES.parse(await openPersonClient().get('/roles'))
+  const role = roles.find((each) => each.dataSource === dataSource && each.name === name)
+  if (role !== undefined) return role.id
+  throw new AppError('not_found', `There is no role ${name} on ${dataSource} that you can see.`)
+}
+
+const ROLES = z.object({
+  roles: z.array(z.object({ id: z.string(), name: z.string(), dataSource: z.string() })),
+})
 
 function addGroups(group: Command): void {
   group
@@ -106,6 +140,7 @@ function addGroups(group: Command): void {
       else print(`Added group ${name}.`)
     })
   list(group, { path: '/groups', member: 'groups', columns: ['name', 'members'] })
+  addGroupChange(group)
 }
 
 interface Listing {

@@ -25,10 +25,12 @@ interface RequestOptions extends Json {
   readonly start?: string
   readonly end?: string
   readonly minutes?: string
+  readonly fromApproval?: true
+  readonly ttl?: string
   readonly justification: string
 }
 
-/** request, approve, deny, cancel, terminate, sessions: as the person of DAYPASS_TOKEN. */
+/** request, again, approve, deny, cancel, terminate, sessions: as the person of DAYPASS_TOKEN. */
 export function addSessions(program: Command): void {
   program
     .command('sessions')
@@ -46,8 +48,19 @@ export function addSessions(program: Command): void {
     .option('--start <instant>', 'ISO-8601 with offset; without it: now')
     .option('--end <instant>', 'ISO-8601 with offset')
     .option('--minutes <count>', 'how long')
+    .option('--from-approval', 'the window starts when the last approval is in')
+    .option('--ttl <minutes>', 'give up when it is not approved within so many minutes')
     .option('--json', 'as JSON, for scripts')
     .action(requestSession)
+  program
+    .command('again')
+    .description('ask again for what an ended session of yours had, starting now')
+    .argument('<session>', 'its number')
+    .option('--json', 'as JSON, for scripts')
+    .action(async (id: string, options: Json) => {
+      const path = `/sessions/${encodeURIComponent(id)}/repetition`
+      show(await openPersonClient().post(path, {}), options)
+    })
   addDecision(program, {
     name: 'approve',
     description: 'approve every role you may approve',
@@ -96,7 +109,7 @@ function addDecision(program: Command, { name, description, resource, text }: De
 }
 
 async function requestSession(dataSource: string, options: RequestOptions): Promise<void> {
-  const { role: roles, start, end, minutes, justification } = options
+  const { role: roles, start, end, minutes, fromApproval, ttl, justification } = options
   const asked = {
     dataSource,
     roles,
@@ -104,6 +117,8 @@ async function requestSession(dataSource: string, options: RequestOptions): Prom
     ...(start === undefined ? {} : { start }),
     ...(end === undefined ? {} : { end }),
     ...(minutes === undefined ? {} : { minutes: Number(minutes) }),
+    ...(fromApproval === undefined ? {} : { fromApproval }),
+    ...(ttl === undefined ? {} : { ttlMinutes: Number(ttl) }),
   }
   show(await openPersonClient().post('/sessions', asked), options)
 }

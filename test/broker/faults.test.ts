@@ -228,13 +228,18 @@ describe('what the broker survives', () => {
     const begun = performance.now()
     await sweep(broker.deps)
     await until('granted', async () => (await look(world, served)).state === 'GRANTED', 2_000)
+    await until(
+      'the call was given up',
+      async () => (await look(world, lost.id)).waitingFor !== null,
+    )
+    const took = performance.now() - begun
     const waited = await look(world, lost.id)
     await cancelIt(lost)
-    await broker.deps.lanes.idle()
-    const took = performance.now() - begun
     hole.close()
+    await broker.deps.lanes.idle()
 
     assert.equal(waited.state, 'APPROVED')
+    assert.match(waited.waitingFor ?? '', /can't be reached/)
     assert.ok(took < 7_000, `the call that hung took ${String(took)} ms`)
   })
 

@@ -118,7 +118,7 @@ describe('session users', () => {
     await runOn(await urlOf(session, other), 'create table elsewhere (n integer)')
     const removed = await end(session.id)
 
-    assert.equal(removed.removalDetail, null)
+    assert.equal(removed.removal.detail, null)
     assert.notEqual(removed.removedAt, null)
     const left = await onShop<{ roles: number; shared: number; prepared: number }>(
       `select (select count(*)::integer from pg_roles where oid = $1) as roles,
@@ -193,8 +193,8 @@ describe('session users', () => {
     })
 
     assert.equal(meanwhile?.login, false)
-    assert.match(ended.removalDetail ?? '', /lock timeout/)
-    assert.equal((await look(world, session.id)).removalDetail, null)
+    assert.match(ended.removal.detail ?? '', /lock timeout/)
+    assert.equal((await look(world, session.id)).removal.detail, null)
     await onShop('drop owned by daypass_residue cascade')
   })
 
@@ -202,7 +202,7 @@ describe('session users', () => {
     const session = await grant(['role1'])
     const user = session.username ?? ''
     await onShop(`grant select on customers to ${user}`)
-    const { removalDetail } = await end(session.id)
+    const { removal } = await end(session.id)
     const login = (await roleOf(session))?.login
     for (let round = 0; round < 2; round += 1) {
       await rows(
@@ -224,7 +224,7 @@ describe('session users', () => {
       { id: session.id },
     )
 
-    assert.match(removalDetail ?? '', /privileges for table customers/)
+    assert.match(removal.detail ?? '', /privileges for table public\.customers/)
     assert.equal(login, false)
     assert.deepEqual(
       records.map(({ action }) => action),
@@ -240,6 +240,34 @@ describe('session users', () => {
 
     assert.notEqual((await look(world, session.id)).removedAt, null)
   })
+
+  for (const [step, told] of [
+    ['g1.after', []],
+    ['g2.after', [{ action: 'session.removed', login: 'never' }]],
+    ['g5.after', [{ action: 'session.removed', login: null }]],
+  ] as const) {
+    it(`are told of as removed only where they were made: stopped at ${step}`, async () => {
+      const { id } = await requestSession(world.portal, world.scopes.mark, world.origins.mark, {
+        dataSource: 'shop',
+        roles: ['role1'],
+        justification: 'x',
+      })
+      const reached = (at: string): Promise<void> =>
+        at === step ? Promise.reject(new Error('stopped')) : Promise.resolve()
+      await makeBroker(world, { reached }).tick()
+      const ended = await end(id)
+      const records = await rows(
+        world.owner.db,
+        `select action, body::jsonb -> 'details' ->> 'login' as login
+           from records
+          where session_id = :id and action = 'session.removed'`,
+        { id },
+      )
+
+      assert.notEqual(ended.removedAt, null)
+      assert.deepEqual(records, told)
+    })
+  }
 
   it("never take the place of somebody else's role of that name", async () => {
     const { id } = await requestSession(world.portal, world.scopes.mark, world.origins.mark, {
@@ -343,7 +371,7 @@ describe('session users', () => {
     relay.close()
 
     assert.equal(session.state, 'GRANTED')
-    assert.match(ended.removalDetail ?? '', /can't be reached/)
+    assert.match(ended.removal.detail ?? '', /can't be reached/)
     assert.notEqual((await look(world, session.id)).removedAt, null)
   })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DateTime } from 'luxon'
-import { resolveWindow, type AskedWindow } from '../../broker/window.ts'
+import { resolveRequest, resolveWindow, type AskedWindow } from '../../broker/window.ts'
 
 describe('window', () => {
   const now = instant('2026-03-01T12:00:00Z')
@@ -80,6 +80,48 @@ describe('window', () => {
     assert.deepEqual(faultOf({ fromApproval: true, end: now }), ['end'])
     for (const minutes of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.deepEqual(faultOf({ minutes }), ['minutes'])
+    }
+  })
+
+  it('begins in 25 or 30 days as it stands, and in 400 not at all', () => {
+    for (const days of [25, 30]) {
+      const start = now.plus({ days })
+      const end = start.plus({ minutes: 30 }).toISO()
+      assert.deepEqual(spanOf({ start }), [start.toISO(), end])
+    }
+    assert.deepEqual(resolve({ start: now.plus({ days: 400 }) }), {
+      faults: { start: 'The start lies more than a year ahead: choose an earlier one.' },
+    })
+  })
+
+  it('is waited for as long as asked, and no longer than it lasts or the organization lets it', () => {
+    const diesAfter = (asked: AskedWindow) => {
+      const resolved = resolveRequest(asked, roles, { now, lifeMinutes: 120 })
+      return 'faults' in resolved
+        ? resolved.faults['ttlMinutes']
+        : resolved.diesAt.diff(now).as('minutes')
+    }
+
+    assert.equal(diesAfter({ minutes: 20 }), 20)
+    assert.equal(diesAfter({ minutes: 20, ttlMinutes: 0.5 }), 0.5)
+    assert.equal(diesAfter({ minutes: 20, ttlMinutes: 20 }), 20)
+    assert.equal(
+      diesAfter({ minutes: 20, ttlMinutes: 21 }),
+      'The request dies when its window closes: enter 20 minutes or fewer, or leave this empty.',
+    )
+    assert.equal(diesAfter({ start: now.plus({ hours: 5 }), minutes: 20, ttlMinutes: 310 }), 310)
+    assert.equal(diesAfter({ fromApproval: true }), 120)
+    assert.equal(diesAfter({ fromApproval: true, ttlMinutes: 60 }), 60)
+    assert.match(
+      String(diesAfter({ fromApproval: true, ttlMinutes: 121 })),
+      /only so long: enter 120/,
+    )
+    assert.match(
+      String(diesAfter({ end: now.plus({ seconds: 30 }), ttlMinutes: 1 })),
+      /: leave this/,
+    )
+    for (const ttlMinutes of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.match(String(diesAfter({ ttlMinutes })), /above 0/)
     }
   })
 

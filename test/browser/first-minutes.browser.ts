@@ -1,26 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
 import pg from 'pg'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import {
-  accessibilityFaults,
-  collectComplaints,
-  launchBrowser,
-  sidewaysScroll,
-} from '../support/browser.ts'
+import { look, SIZES } from '../support/look.ts'
+import { openAudience, type Audience } from '../support/audience.ts'
 import { startInstall, type Install } from '../support/install.ts'
 import { until } from '../support/until.ts'
 
-/** Where to keep pictures of what was seen; unset: none are kept. */
-const SHOTS = process.env['DAYPASS_TEST_SHOTS']
-
-const SIZES = { wide: { width: 1280, height: 900 }, small: { width: 360, height: 800 } } as const
-
 describe('the first minutes, in a browser', function () {
   let install: Install
-  let browser: Browser
-  const contexts = new Map<string, BrowserContext>()
+  let audience: Audience
   const endings: (() => Promise<void>)[] = []
   let address = ''
   /** How often mark's page was loaded anew. */
@@ -29,8 +16,8 @@ describe('the first minutes, in a browser', function () {
   before(async () => {
     install = await startInstall({ DAYPASS_TIME_ZONE: 'Europe/Warsaw' })
     endings.push(() => install.stop())
-    browser = await launchBrowser()
-    endings.push(() => browser.close())
+    audience = await openAudience(install)
+    endings.push(() => audience.close())
   })
 
   after(async () => {
@@ -38,7 +25,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('a wrong password is told at the form', async () => {
-    const page = await newPage('stranger')
+    const page = await audience.newPage('stranger')
     await page.goto(`${install.portalUrl}/sign-in`)
     await page.getByLabel('Username').fill('mark')
     await page.getByLabel('Password').fill('not it')
@@ -48,7 +35,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('mark signs in; an empty request is told field by field and loses nothing', async () => {
-    const page = await signIn('mark')
+    const page = await audience.signIn('mark')
     await look(page, 'sessions-empty')
     await page.getByRole('link', { name: 'Request Access' }).first().click()
     await page.getByLabel(/Justification/).fill('kept')
@@ -62,7 +49,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('mark requests two roles and sees what that means', async () => {
-    const page = pageOf('mark')
+    const page = audience.pageOf('mark')
     await page.goto(`${install.portalUrl}/sessions/new`)
     await page.getByLabel(/role1/).check()
     await page.getByLabel(/role3/).check()
@@ -85,14 +72,14 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('admin and john approve, each their own role', async () => {
-    const waiting = pageOf('mark')
+    const waiting = audience.pageOf('mark')
     assert.match(await waiting.locator('[data-flash]').innerText(), /was requested/)
     assert.match(await waiting.locator('.pass').innerText(), /CREATED/)
     waiting.on('load', () => (loads += 1))
     await waiting.getByText('Cancel session').first().click()
     await waiting.getByLabel(/Reason/).fill('half a thought')
     for (const approver of ['admin', 'john']) {
-      const page = await signIn(approver)
+      const page = await audience.signIn(approver)
       await page
         .getByRole('link', { name: /Pending Approvals/ })
         .first()
@@ -107,7 +94,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('the session opens before the eyes of its requester, who loses nothing', async () => {
-    const page = pageOf('mark')
+    const page = audience.pageOf('mark')
     await page.getByRole('button', { name: 'Make a credential' }).waitFor({ timeout: 30_000 })
     await page.locator('.pass [data-state="GRANTED"]').waitFor()
     await page.locator('.timeline [data-state="GRANTED"]').waitFor()
@@ -120,7 +107,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('the credential works, and what ran appears beside it', async () => {
-    const page = pageOf('mark')
+    const page = audience.pageOf('mark')
     await page.getByRole('button', { name: 'Make a credential' }).click()
     await page.waitForURL((url) => url.pathname === address)
     const url = await page.locator('#credential-url').innerText()
@@ -144,7 +131,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('shows what ran, then lets mark cancel', async () => {
-    const page = pageOf('mark')
+    const page = audience.pageOf('mark')
     assert.ok(!(await page.content()).includes('<script>alert(1)'))
     await look(page, 'session-statements')
     await page.getByText('Cancel session').first().click()
@@ -157,7 +144,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('audrey reads the six rows, the popover, the zones and the download', async () => {
-    const page = await signIn('audrey')
+    const page = await audience.signIn('audrey')
     await page.getByRole('link', { name: 'Audit', exact: true }).click()
     await until('the page', async () => {
       await page.reload()
@@ -192,7 +179,7 @@ describe('the first minutes, in a browser', function () {
   })
 
   it('the rest of the pages stand', async () => {
-    const page = pageOf('admin')
+    const page = audience.pageOf('admin')
     for (const path of [
       '/sessions',
       '/history',
@@ -209,55 +196,4 @@ describe('the first minutes, in a browser', function () {
       await look(page, path.slice(1).replaceAll('/', '-'))
     }
   })
-
-  async function newPage(person: string): Promise<Page> {
-    const context = await browser.newContext({
-      locale: 'en-GB',
-      timezoneId: 'America/New_York',
-      viewport: SIZES.wide,
-    })
-    contexts.set(person, context)
-    return context.newPage()
-  }
-
-  function pageOf(person: string): Page {
-    const page = contexts.get(person)?.pages()[0]
-    assert.ok(page, person)
-    return page
-  }
-
-  async function signIn(username: string): Promise<Page> {
-    const account = install.accounts.people.find((person) => person.username === username)
-    assert.ok(account)
-    const page = await newPage(username)
-    await page.goto(`${install.portalUrl}/sign-in`)
-    await page.getByLabel('Username').fill(username)
-    await page.getByLabel('Password').fill(account.password)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.waitForURL((url) => url.pathname !== '/sign-in')
-    return page
-  }
 })
-
-/** What every page is held to, at both sizes and in both colour schemes. */
-async function look(page: Page, name: string): Promise<void> {
-  const complaints = collectComplaints(page)
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    await page.setViewportSize(viewport)
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      const where = `${name}, ${size}, ${colorScheme}`
-      assert.equal(await sidewaysScroll(page), 0, `sideways scroll: ${where}`)
-      assert.deepEqual(await accessibilityFaults(page), [], where)
-      if (SHOTS !== undefined) {
-        mkdirSync(SHOTS, { recursive: true })
-        await page.screenshot({
-          path: path.join(SHOTS, `${name}-${size}-${colorScheme}.png`),
-          fullPage: true,
-        })
-      }
-    }
-  }
-  await page.setViewportSize(SIZES.wide)
-  assert.deepEqual(complaints, [], name)
-}

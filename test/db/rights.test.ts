@@ -169,8 +169,48 @@ describe("the trail against every part's own login", () => {
       'update sessions set username = username',
       "update session_roles set database_role = 'postgres'",
       'update session_roles set approvals_needed = 0',
+      'update sessions set policy_version = policy_version',
+      'update session_extensions set new_end = new_end',
+      'update session_extensions set requested_by = requested_by',
+      'update extension_roles set approvals_needed = 0',
+      'update extension_approvals set person_id = person_id',
+      'delete from extension_approvals',
     ]) {
       await assert.rejects(clients.portal.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
+    }
+  })
+
+  it('the portal can not rewrite versions, proposals, what tests found or what letters say', async () => {
+    for (const sql of [
+      'update policy_versions set policy = policy',
+      'delete from policy_versions',
+      'update policy_proposals set change = change',
+      'update policy_proposals set proposed_by = proposed_by',
+      'update data_source_checks set dangers = dangers',
+      `insert into data_source_checks (id, organization_id, data_source_id, cause, asked_by, asked_at, dangers)
+       select gen_random_uuid(), organization_id, id, 'asked', 'x', now(), '{}' from data_sources`,
+      'update mails set sent_at = now()',
+      'select facts from mails',
+      'select detail from mails',
+    ]) {
+      await assert.rejects(clients.portal.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
+    }
+  })
+
+  it('no part decides about proposals or extensions but the portal, and none writes another’s', async () => {
+    for (const sql of [
+      'select change from policy_proposals',
+      'update policy_proposals set outcome = outcome',
+      'insert into policy_versions select * from policy_versions',
+      'update roles set approvals_needed = 0',
+      'update extension_roles set state = state',
+      'insert into extension_approvals select * from extension_approvals',
+    ]) {
+      await assert.rejects(clients.broker.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
+      await assert.rejects(clients.proxy.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
+    }
+    for (const sql of ['select from mails', 'select from session_extensions']) {
+      await assert.rejects(clients.proxy.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
     }
   })
 

@@ -43,10 +43,11 @@ describe('the JSON API', () => {
     assert.equal(answer.status, 201)
     assert.match(answer.get('location') ?? '', /^\/api\/v1\/sessions\/\d+$/)
     assert.match(answer.get('content-type') ?? '', /^application\/json/)
-    const { id, uuid, start, end, createdAt, ...rest } = bodyOf(answer)
+    const { id, uuid, start, end, createdAt, diesAt, policyVersion, ...rest } = bodyOf(answer)
+    assert.ok(Number.isInteger(policyVersion))
     assert.match(String(id), /^\d+$/)
     assert.match(String(uuid), /^[0-9a-f-]{36}$/)
-    for (const at of [start, end, createdAt]) assert.match(String(at), ISO)
+    for (const at of [start, end, createdAt, diesAt]) assert.match(String(at), ISO)
     assert.equal(Date.parse(String(end)) - Date.parse(String(start)), 30 * 60_000)
     assert.deepEqual(rest, {
       state: 'CREATED',
@@ -60,6 +61,8 @@ describe('the JSON API', () => {
       endedAt: null,
       endReason: null,
       removedAt: null,
+      removal: { state: 'none', detail: null },
+      waitingFor: null,
     })
     const approved = await portal
       .api('john')
@@ -346,7 +349,7 @@ describe('the JSON API', () => {
     const shutdown = new Shutdown(silentLog)
     const deps = { config: configFor(world), store: world.portal, log: silentLog, shutdown }
     const mounted = [...publicApiRoutes(), ...apiRoutes({ ...deps, metrics: openMetrics(deps) })]
-      .map(({ method, path }) => `${method} ${path.replace(':id', '{id}')}`)
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
       .sort()
     const documented = Object.entries(OPERATIONS)
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`))

@@ -6,6 +6,7 @@ import { rows } from '../../db/store.ts'
 import { brokerKey } from '../../broker/main.ts'
 import { Lanes } from '../../broker/lanes.ts'
 import { reconcileAll, sweep, type SweepDeps } from '../../broker/sweep.ts'
+import { goOn, type Reached } from '../../broker/steps.ts'
 import type { World } from './world.ts'
 
 /** A broker that ticks when told to. */
@@ -17,9 +18,12 @@ export interface HandBroker {
 }
 
 /** Builds a broker on a world, without a clock of its own. */
-export function makeBroker({ broker, masterKey }: World): HandBroker {
+export function makeBroker(
+  { broker, masterKey }: World,
+  { reached = goOn }: { readonly reached?: Reached } = {},
+): HandBroker {
   const key = brokerKey({ masterKey, partKey: undefined })
-  const deps: SweepDeps = { store: broker, key, log: silentLog, lanes: new Lanes() }
+  const deps: SweepDeps = { store: broker, key, log: silentLog, reached, lanes: new Lanes() }
   return {
     deps,
     tick: async () => {

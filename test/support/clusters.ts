@@ -19,11 +19,14 @@ interface Running {
 
 const running = new Map<string, Promise<Running>>()
 
-/** Speed over safety: nobody needs this data after a power cut. */
+/** Speed over safety: nobody needs this data after a power cut. Only what is measured pays for it. */
+const HASTE =
+  process.env['DAYPASS_TEST_DURABLE'] === 'true'
+    ? {}
+    : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+
 const SETTINGS = {
-  fsync: 'off',
-  synchronous_commit: 'off',
-  full_page_writes: 'off',
+  ...HASTE,
   max_connections: '200',
   max_prepared_transactions: '20',
 }
@@ -58,18 +61,31 @@ export async function dropDatabase(cluster: TestCluster, name: string): Promise<
   await asSuperuser(cluster, `drop database if exists ${pg.escapeIdentifier(name)} with (force)`)
 }
 
-/** Stops what was started and removes its folders, whatever the tests did. */
-export const mochaHooks = {
-  async afterAll(): Promise<void> {
-    const started = await Promise.allSettled(running.values())
-    running.clear()
-    const servers = started.filter((start) => start.status === 'fulfilled')
-    await Promise.all(servers.map(({ value }) => remove(value)))
-  },
+/** The folder of one run of tests, which may be several processes; each has servers of its own in it. */
+const RUN_FOLDER = 'DAYPASS_TEST_RUN_FOLDER'
+
+/** Called once a run, before any process of it loads a test. */
+export async function mochaGlobalSetup(): Promise<void> {
+  process.env[RUN_FOLDER] = await makeFolder(tmpdir())
+}
+
+/** Called once a run, when its tests are over and their processes have ended, and their servers with them. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  await stopClusters()
+  const folder = process.env[RUN_FOLDER]
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+}
+
+/** Stops what this process has started and removes its folders. */
+export async function stopClusters(): Promise<void> {
+  const started = await Promise.allSettled(running.values())
+  running.clear()
+  const servers = started.filter((start) => start.status === 'fulfilled')
+  await Promise.all(servers.map(({ value }) => remove(value)))
 }
 
 async function sharedCluster(name: string): Promise<TestCluster> {
-  const starting = running.get(name) ?? startCluster()
+  const starting = running.get(name) ?? startCluster(name)
   running.set(name, starting)
   const { server } = await starting
   return {
@@ -79,11 +95,15 @@ async function sharedCluster(name: string): Promise<TestCluster> {
   }
 }
 
-async function startCluster(): Promise<Running> {
-  const folder = await mkdtemp(join(tmpdir(), 'daypass-test-'))
-  // as root, PostgreSQL runs as somebody else, who has to pass through
-  await chmod(folder, 0o711)
-  const home = chooseHome({ dataDir: folder, binDir: process.env['DAYPASS_TEST_PG_BIN'] })
+/** The data source alone may be of another major: that is what `npm run majors` is for. */
+function binariesOf(name: string): string | undefined {
+  const everywhere = process.env['DAYPASS_TEST_PG_BIN']
+  return name === 'store' ? everywhere : (process.env['DAYPASS_TEST_SOURCE_BIN'] ?? everywhere)
+}
+
+async function startCluster(name: string): Promise<Running> {
+  const folder = await makeFolder(process.env[RUN_FOLDER] ?? tmpdir())
+  const home = chooseHome({ dataDir: folder, binDir: binariesOf(name) })
   const server = new EmbeddedPostgres({
     ...home,
     dir: join(home.dir, 'cluster'),
@@ -98,6 +118,13 @@ async function startCluster(): Promise<Running> {
     await remove(cluster)
     throw error
   }
+}
+
+/** As root, PostgreSQL runs as somebody else, who has to pass through. */
+async function makeFolder(parent: string): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'daypass-test-'))
+  await chmod(folder, 0o711)
+  return folder
 }
 
 async function remove({ server, folders }: Running): Promise<void> {

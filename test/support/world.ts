@@ -47,11 +47,16 @@ export interface Shop {
 const TEMPLATE = 'daypass_template'
 let template: Promise<string> | undefined
 
-/** Makes a world of its own, on clusters that the whole test run shares. */
-export async function makeWorld(): Promise<World> {
-  const cluster = await storeCluster()
-  template ??= makeTemplate(cluster)
-  const database = await createDatabase(cluster, { template: await template })
+/** Servers of a test's own, for one that stops or breaks them. */
+export interface Clusters {
+  readonly store: TestCluster
+  readonly source: TestCluster
+}
+
+/** Makes a world of its own, by default on clusters that the whole test run shares. */
+export async function makeWorld(own: Partial<Clusters> = {}): Promise<World> {
+  const cluster = own.store ?? (await storeCluster())
+  const database = await makeStoreDatabase(cluster, own)
   const ownerUrl = cluster.superuserUrl(database)
   const masterKey = randomBytes(32)
   const urls = await providePartLogins(ownerUrl, masterKey)
@@ -61,7 +66,7 @@ export async function makeWorld(): Promise<World> {
     broker: openStore(urls.broker),
     proxy: openStore(urls.proxy, { poolSize: 4 }),
   }
-  const shop = await makeShop()
+  const shop = await makeShop(own.source ?? (await dataSourceCluster()))
   const made = await stores.owner.change((tx) => furnish(tx, masterKey, shop))
   return {
     ...stores,
@@ -91,6 +96,16 @@ export async function runOn<Row extends pg.QueryResultRow>(
   } finally {
     await client.end()
   }
+}
+
+async function makeStoreDatabase(cluster: TestCluster, own: Partial<Clusters>): Promise<string> {
+  if (own.store === undefined) {
+    template ??= makeTemplate(cluster)
+    return createDatabase(cluster, { template: await template })
+  }
+  const database = await createDatabase(cluster)
+  await migrate(cluster.superuserUrl(database))
+  return database
 }
 
 async function makeTemplate(cluster: TestCluster): Promise<string> {
@@ -177,8 +192,7 @@ function publicKeyOf(masterKey: Buffer, part: 'broker' | 'proxy'): Buffer {
   return publicBytesOf(openingKey(derivePartKey(masterKey, part)))
 }
 
-async function makeShop(): Promise<Shop> {
-  const cluster = await dataSourceCluster()
+async function makeShop(cluster: TestCluster): Promise<Shop> {
   const database = await createDatabase(cluster)
   const superuserUrl = cluster.superuserUrl(database)
   const adminName = `broker_${randomBytes(6).toString('hex')}`
@@ -202,8 +216,8 @@ async function makeShop(): Promise<Shop> {
      grant select on orders to orders_reader;
      grant select on customers to customers_reader;
      grant select, insert, update, delete on orders to orders_writer;
-     grant create on schema public to orders_writer;
-     grant create on database ${database} to orders_writer`,
+     grant create on schema public to public;
+     grant create on database ${database} to public`,
   )
   const url = new URL(superuserUrl)
   url.username = adminName

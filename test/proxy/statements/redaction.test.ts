@@ -34,6 +34,25 @@ describe('proxy/redaction', () => {
     `do $$ begin execute 'alter role r password ''hunter2'''; end $$`,
     `do $a$ begin execute $b$alter role r password $c$hunter2$c$$b$; end $a$`,
     `do 'begin execute ''alter role r password ''''hunter2''''''; end'`,
+    `do 'begin alter role r pass'\n'word ''hunter2''; end'`,
+    `do 'begin alter role r pass' -- it's one\r\n -- 'constant'\n 'word ''hunter2''; end'`,
+    `do $$ begin execute 'alter role r pass'\n'word ''hunter2'''; end $$`,
+    `do E'begin alter role r pass'\n'word \\'hunter2\\'; end'`,
+    `do E'begin\\nalter role r\\npassword \\'hunter2\\';\\nend'`,
+    `do E'begin alter role r p\\x61ss\\167ord ''hunter2''; end'`,
+    `do U&'begin alter role r p\\0061sswor\\+000064 ''hunter2''; end'`,
+    `create user mapping for u server s options (U&"p\\0061ssword" 'hunter2')`,
+    `select dblink_connect('host=h pass'\n'word=hunter2')`,
+    `select dblink_connect('password=''a\\''hunter2''')`,
+    `select dblink_connect('options=''password ''''x'''''' password=hunter2')`,
+    `select dblink_connect('postgresql://h/d?user=u&password=hunter2')`,
+    `create subscription s connection 'postgresql://h/d?sslpassword=hunter2&user=u' publication p`,
+    `alter system set primary_conninfo = 'host=h password=hunter2'`,
+    `alter role r password = 'hunter2'`,
+    `alter role r with password "hunter2"`,
+    `do $$ begin execute format('alter role %I password %L', 'r', 'hunter2'); end $$`,
+    `do $$ begin execute 'alter role r password ' || quote_literal('hunter2'); end $$`,
+    `do $$ begin execute 'alter role r password ''' || 'hunter2' || ''''; end $$`,
     `update pg_authid set rolpassword = 'SCRAM-SHA-256$4096:hunter2$hunter2:hunter2'`,
   ]) {
     it(`takes the secret out of ${JSON.stringify(sql)}`, () => {
@@ -58,6 +77,11 @@ describe('proxy/redaction', () => {
   for (const sql of [
     `select 'password'`,
     `alter role r password null`,
+    `set password_encryption = 'md5'`,
+    `alter role r set search_path = 'a'; select 'b' where password = 'y'`,
+    `select dblink_connect('postgres://h:5432/d'), 'a@b'`,
+    `insert into letters values ('reset password', 'bob')`,
+    `select 'pass'\n'ing', E'a\\n\\x62', U&'\\0061'`,
     `select password, 'x' from users where password = 'y'`,
     `insert into users (name, password) values ('a', 'b')`,
     `select 1 /* password 'x' */`,
@@ -79,6 +103,21 @@ describe('proxy/redaction', () => {
     assert.equal(redactValue('host=h password=x dbname=d'), 'host=h password=[redacted] dbname=d')
     assert.equal(redactValue('postgres://u:x@h/d'), 'postgres://u:[redacted]@h/d')
     assert.equal(redactValue('my password is x'), 'my password is x')
+  })
+
+  it('takes out the old form of verifier', () => {
+    const verifier = `md5${'0123456789abcdef'.repeat(2)}`
+
+    assert.equal(
+      redactSql(`update pg_authid set rolpassword = '${verifier}'`, STANDARD),
+      `update pg_authid set rolpassword = '[redacted]'`,
+    )
+  })
+
+  it('takes a long secret out of a URL whole', () => {
+    const url = `postgres://u:${'hunter2'.repeat(400)}@h/d`
+
+    assert.equal(redactValue(url), 'postgres://u:[redacted]@h/d')
   })
 
   it('ends on any text, in time that its length pays for', () => {
@@ -112,4 +151,21 @@ describe('proxy/redaction', () => {
       assert.ok(performance.now() - before < 1000, piece)
     }
   })
+
+  for (const [head, piece] of [
+    ["password 'a'", '\n'],
+    ["password 'a'\n", "--'\n"],
+    ["password 'a'", "\n'b'"],
+    ["do '", "''a''\n"],
+    ["password 'a'", '--'],
+    ["do e'", '\\0'],
+    ["do 'a=", 'postgres://a:'],
+  ] as const) {
+    it(`reads a megabyte of ${JSON.stringify(piece)} in less than a second`, () => {
+      const text = (head + piece.repeat(1024 * 1024)).slice(0, 1024 * 1024)
+      const before = performance.now()
+      redactSql(text, STANDARD)
+      assert.ok(performance.now() - before < 1000)
+    })
+  }
 })

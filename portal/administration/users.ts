@@ -1,0 +1,36 @@
+import { createPerson, type ManagementPrivilege, type Person } from '../../db/people.ts'
+import type { PortalDeps } from '../deps.ts'
+import { hashPassword } from '../passwords.ts'
+import type { Visit } from '../visit.ts'
+import { named } from './rules.ts'
+
+/** A person as their form or body describes them. */
+export interface UserCommand {
+  readonly username: string
+  readonly displayName?: string | undefined
+  readonly email?: string | undefined
+  /** Absent: can hold tokens, but not sign in. */
+  readonly password?: string | undefined
+  readonly portalUser: boolean
+  readonly auditUser: boolean
+  readonly managementPrivilege: ManagementPrivilege
+}
+
+/** Adds a person. Errors: `invalid_request`. */
+export async function addUser(
+  { store }: PortalDeps,
+  { origin }: Visit,
+  { password, email, ...command }: UserCommand,
+): Promise<Person> {
+  const passwordHash = password === undefined ? null : await hashPassword(password)
+  return named(
+    store.change((tx) =>
+      createPerson(tx, origin, {
+        ...command,
+        displayName: command.displayName ?? command.username,
+        passwordHash,
+        ...(email === undefined ? {} : { email }),
+      }),
+    ),
+  )
+}

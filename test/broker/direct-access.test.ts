@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { judgeAccess, type AccessFacts, type HbaRule } from '../../broker/direct-access.ts'
+
+const NOBODY_KNOWS: AccessFacts = {
+  login: 'daypass_broker',
+  brokerAddress: '10.0.5.10',
+  sameHost: false,
+  memberships: ['daypass_session', 'orders_reader'],
+  rules: undefined,
+}
+
+describe('direct access', () => {
+  it('is warned of where the trial got in from another host, with the lines that close it', () => {
+    const { state, finding } = judgeAccess(NOBODY_KNOWS, 'let in')
+
+    assert.equal(state, 'unknown')
+    assert.equal(finding.verdict, 'warning')
+    assert.match(finding.sentence, /directly from 10\.0\.5\.10/)
+    assert.deepEqual(finding.remedy?.split('\n').slice(1), [
+      'hostssl all daypass_broker 10.0.5.10/32 scram-sha-256',
+      'hostssl all +daypass_session <proxy address>/32 scram-sha-256',
+      'host    all +daypass_session all reject',
+    ])
+  })
+
+  it('can not be told from the same host, and is closed where the trial was kept out', () => {
+    const beside = judgeAccess({ ...NOBODY_KNOWS, sameHost: true }, 'let in')
+    const kept = judgeAccess(NOBODY_KNOWS, 'rejected')
+
+    assert.deepEqual([beside.state, beside.finding.verdict], ['unknown', 'note'])
+    assert.match(
+      beside.finding.remedy ?? '',
+      /^grant select on pg_hba_file_rules to "daypass_broker";/,
+    )
+    assert.deepEqual([kept.state, kept.finding.verdict], ['closed', 'ok'])
+  })
+
+  const judged: [name: string, lines: string[], state: string, sentence: RegExp][] = [
+    ['everybody from everywhere', ['host all all 0.0.0.0/0 md5'], 'open', /from everywhere/],
+    ['all addresses by word', ['host all all all md5'], 'open', /from everywhere/],
+    ['a whole network', ['hostssl all all 10.1.0.0/16 md5'], 'open', /from 10\.1\.0\.0\/16/],
+    ['IPv6 alone', ['host all all ::/0 md5'], 'open', /from everywhere/],
+    [
+      'the lines of the manual',
+      [
+        'hostssl all daypass_broker 10.0.5.10/32 md5',
+        'hostssl all +daypass_session 10.0.5.11/32 md5',
+        'host all +daypass_session all reject',
+        'host all all 0.0.0.0/0 md5',
+      ],
+      'closed',
+      /from 10\.0\.5\.11\/32 alone/,
+    ],
+    [
+      'a rejection that comes too late',
+      ['host all all 0.0.0.0/0 md5', 'host all +daypass_session all reject'],
+      'open',
+      /everywhere/,
+    ],
+    [
+      'a rejection of encrypted connections alone',
+      ['hostssl all +daypass_session all reject', 'host all all 0.0.0.0/0 md5'],
+      'open',
+      /everywhere/,
+    ],
+    [
+      'a rejection for one database alone',
+      ['host shop +daypass_session all reject', 'host all all 0.0.0.0/0 md5'],
+      'open',
+      /everywhere/,
+    ],
+    [
+      'a rejection of one network, and everything else let in',
+      ['host all all 10.0.0.0/8 reject', 'host all all 0.0.0.0/0 md5'],
+      'open',
+      /everywhere/,
+    ],
+    [
+      'a network inside one that is rejected',
+      ['host all +daypass_session 10.0.0.0/8 reject', 'host all all 10.1.0.0/16 md5'],
+      'closed',
+      /from nowhere/,
+    ],
+    [
+      'a role that session users are lent',
+      ['host all +orders_reader 10.1.0.0/16 md5'],
+      'open',
+      /10\.1\.0\.0\/16/,
+    ],
+    [
+      'what is other people’s',
+      [
+        'host all +staff 0.0.0.0/0 md5',
+        'host all ann 0.0.0.0/0 md5',
+        'host replication all 0.0.0.0/0 md5',
+      ],
+      'closed',
+      /from nowhere/,
+    ],
+    ['this machine', ['host all all 127.0.0.0/8 md5'], 'closed', /from 127\.0\.0\.0\/8 alone/],
+  ]
+  for (const [name, lines, state, sentence] of judged) {
+    it(`is ${state} with ${name}`, () => {
+      const exposure = judgeAccess({ ...NOBODY_KNOWS, rules: lines.map(ruleOf) }, 'unknown')
+
+      assert.equal(exposure.state, state)
+      assert.match(exposure.finding.sentence, sentence)
+    })
+  }
+})
+
+/** A line as the server's view splits it. */
+function ruleOf(line: string): HbaRule {
+  const [type = '', database = '', user = '', where = '', method = ''] = line.split(' ')
+  const [address = '', bits] = where.split('/')
+  const netmask = bits === undefined ? null : maskOf(address, Number(bits))
+  return { type, databases: [database], users: [user], address, netmask, method }
+}
+
+function maskOf(address: string, bits: number): string {
+  if (address.includes(':')) return bits === 128 ? 'ffff:'.repeat(8).slice(0, -1) : '::'
+  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0
+  return [24, 16, 8, 0].map((shift) => String((mask >>> shift) & 255)).join('.')
+}

@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict'
+import { readRequest, untouchedRequest } from '../../portal/forms/session-request.ts'
+import { presentReminders } from '../../portal/presenters/reminders.ts'
+import { findExtensionJob } from '../../db/extensions.ts'
+import { rows } from '../../db/store.ts'
+import { parseSessionId, type SessionId } from '../../lib/ids.ts'
+import { look, makeBroker } from '../support/broker.ts'
+import { openPortal, type TestPortal } from '../support/portal.ts'
+import { instant } from '../support/trail.ts'
+import { makeWorld, type Name, type World } from '../support/world.ts'
+
+describe('the pages and the API of more time', () => {
+  let world: World
+  let portal: TestPortal
+
+  before(async function () {
+    this.timeout(60_000)
+    world = await makeWorld()
+    portal = await openPortal(world)
+  })
+
+  after(async () => {
+    await portal.close()
+    await world.close()
+  })
+
+  it('walk from the form to the approver and back, without JavaScript', async () => {
+    const id = await granted('role1')
+    const path = `/sessions/${id}`
+    const mark = await portal.signedIn('mark')
+    const wrong = await mark.post(`${path}/extension`, { minutes: '600', justification: 'x' }, path)
+    assert.equal(wrong.status, 422)
+    assert.match(
+      wrong.text,
+      /id="minutes-error">role1 may be had for at most 60 minutes from now on/,
+    )
+    assert.match(wrong.text, /name="minutes"[^>]*value="600"/)
+    const typed = { minutes: '20', justification: 'nearly <b>done</b>' }
+    const asked = await mark.post(`${path}/extension`, typed, path)
+    assert.equal(asked.status, 303, asked.text)
+    const waiting = (await mark.get(path)).text
+    assert.match(waiting, /nearly &lt;b&gt;done&lt;\/b&gt;/)
+    assert.match(waiting, /waits for john/)
+
+    const john = await portal.signedIn('john')
+    const approvals = (await john.get('/approvals')).text
+    const extension = extensionIn(approvals)
+    assert.match(approvals, new RegExp(`More time for session ${id}`))
+    assert.match(approvals, /class="waiting">1</)
+    assert.match(approvals, /<dt>Longer by<\/dt><dd>20 min</)
+    assert.equal((await john.get(`/extensions/${extension}`)).get('location'), path)
+    const noReason = await john.post(`/extensions/${extension}/denial`, {}, '/approvals')
+    assert.equal(noReason.status, 422)
+    assert.match(noReason.text, new RegExp(`id="reason-${extension}-error"`))
+    const before = (await look(world, id)).end
+    const yes = await john.post(
+      `/extensions/${extension}/approval`,
+      { comment: 'ok' },
+      '/approvals',
+    )
+    assert.equal(yes.get('location'), path)
+    assert.equal(
+      (await look(world, id)).end?.diff(before ?? instant('2026-01-01T00:00:00Z')).as('minutes'),
+      20,
+    )
+    assert.match((await john.get(path)).text, /The session was extended\./)
+    assert.doesNotMatch((await john.get('/approvals')).text, /data-extension-id/)
+
+    await rows(
+      world.owner.db,
+      `update session_jobs set detail = 'shop can not be reached', tries = 3 where session_id = :id`,
+      { id },
+    )
+    assert.ok(await findExtensionJob(world.owner.db, id))
+    const told = (await mark.get(path)).text
+    assert.match(told, /has not been told yet \(shop can not be reached\)/)
+    assert.match(told, /mark asked for more time/)
+    assert.match(told, /The end of the session was moved/)
+  })
+
+  it('speak the codes of the contract to scripts', async () => {
+    const id = await granted('role1')
+    const [mark, john, admin] = [portal.api('mark'), portal.api('john'), portal.api('admin')]
+    const body = { minutes: 5, justification: 'nearly done' }
+    const codeOf = (answer: { status: number; body: unknown }) =>
+      `${answer.status} ${(answer.body as { code?: string }).code ?? ''}`
+
+    assert.equal(codeOf(await admin.post(`/sessions/${id}/extension`, body)), '403 not_entitled')
+    const long = await mark.post(`/sessions/${id}/extension`, { ...body, minutes: 55 })
+    assert.equal(codeOf(long), '422 invalid_request')
+    const made = await mark.post(`/sessions/${id}/extension`, body)
+    assert.equal(made.status, 201, made.text)
+    const { id: extension, sessionId, state } = made.body as Record<string, string>
+    assert.deepEqual([sessionId, state], [id, 'CREATED'])
+    const path = `/extensions/${extension ?? ''}`
+    assert.equal(codeOf(await mark.post(`/sessions/${id}/extension`, body)), '409 state_changed')
+    assert.equal(codeOf(await mark.post(`${path}/approval`, {})), '403 own_request')
+    assert.equal(codeOf(await admin.post(`${path}/approval`, {})), '403 not_entitled')
+    assert.equal(codeOf(await john.post(`${path}/denial`, {})), '422 reason_required')
+    const waiting = (await john.get('/extensions')).body as { extensions: { id: string }[] }
+    assert.deepEqual(
+      waiting.extensions.map((each) => each.id),
+      [extension],
+    )
+    assert.deepEqual(((await mark.get('/extensions')).body as { extensions: [] }).extensions, [])
+    const denied = await john.post(`${path}/denial`, { reason: 'no' })
+    assert.equal((denied.body as { state: string }).state, 'DENIED')
+    assert.equal(codeOf(await john.post(`${path}/approval`, {})), '409 already_decided')
+    const list = (await mark.get(`/sessions/${id}/extensions`)).body as { extensions: object[] }
+    assert.equal(list.extensions.length, 1)
+
+    const foreign = await granted('role2', 'john')
+    const theirs = await john.post(`/sessions/${foreign}/extension`, body)
+    const { id: hidden, state: at } = theirs.body as Record<string, string>
+    assert.equal(at, 'APPROVED')
+    for (const answer of [
+      await mark.get(`/extensions/${hidden ?? ''}`),
+      await mark.post(`/extensions/${hidden ?? ''}/approval`, {}),
+      await mark.post(`/sessions/${foreign}/extension`, body),
+      await mark.get(`/sessions/${foreign}/extensions`),
+      await mark.post(`/sessions/${foreign}/repetition`, {}),
+    ]) {
+      assert.equal(codeOf(answer), '404 not_found')
+    }
+    assert.equal(
+      codeOf(await john.post(`/sessions/${foreign}/repetition`, {})),
+      '409 state_changed',
+    )
+    await john.post(`/sessions/${foreign}/cancellation`, {})
+    const again = await john.post(`/sessions/${foreign}/repetition`, {})
+    assert.equal(again.status, 201)
+    assert.equal((again.body as { minutes: null; state: string }).state, 'APPROVED')
+  })
+
+  it('ask again with one click, or bring the form back with what to mend', async () => {
+    const id = await granted('role1')
+    const mark = await portal.signedIn('mark')
+    const path = `/sessions/${id}`
+    assert.doesNotMatch((await mark.get(path)).text, /Request again/)
+    await mark.post(`${path}/cancellation`, {}, path)
+    assert.match((await mark.get(path)).text, /Request again/)
+    const again = await mark.post(`${path}/repetition`, {}, path)
+    assert.equal(again.status, 303)
+    const made = parseSessionId((again.get('location') ?? '').replace('/sessions/', ''))
+    assert.ok(made !== undefined && made !== id)
+    assert.equal((await look(world, made)).state, 'CREATED')
+
+    const form = (await mark.get(`/sessions/new?again=${id}`)).text
+    assert.match(form, /id="roles-role1"[^>]*checked/)
+    assert.match(form, /name="minutes"[^>]*value="10"/)
+    assert.match(form, />ticket 7</)
+    await rows(
+      world.owner.db,
+      `update roles set maximum_minutes = 5, default_minutes = 5 where name = 'role1'`,
+    )
+    const refused = await mark.post(`${path}/repetition`, {}, '/sessions')
+    await rows(
+      world.owner.db,
+      `update roles set maximum_minutes = 60, default_minutes = 30 where name = 'role1'`,
+    )
+    assert.equal(refused.status, 422)
+    assert.match(refused.text, /id="minutes-error">role1 may be had for at most 5 minutes/)
+    assert.match(refused.text, /name="minutes"[^>]*value="10"/)
+  })
+
+  it('say when a request dies, in both zones, and refuse to wait longer than its window', async () => {
+    const mark = await portal.signedIn('mark')
+    const fields = { dataSource: 'shop', roles: ['role1'], zone: 'Europe/Warsaw', minutes: '20' }
+    const shown = await mark.post('/sessions/preview', { ...fields, ttlMinutes: '3' }, NEW)
+    assert.equal(shown.status, 200)
+    assert.match(
+      shown.text,
+      /Dies unapproved<\/dt>\s*<dd><span class="both"><time [^>]*>[^<]* UTC<\/time><span class="also">[^<]* UTC \+[12]</,
+    )
+    const long = await mark.post('/sessions/preview', { ...fields, ttlMinutes: '21' }, NEW)
+    assert.match(
+      long.text,
+      /id="ttlMinutes-error">The request dies when its window closes: enter 20 minutes/,
+    )
+    const typed = { ...fields, ttlMinutes: '3', justification: 'ticket 7' }
+    const made = await mark.post('/sessions', typed, NEW)
+    assert.match(
+      (await mark.get(made.get('location') ?? '')).text,
+      /request lapses in<\/span> <strong data-left>2 min/,
+    )
+  })
+
+  it('remind the requester on every page of an end that is near, and nobody else', async () => {
+    const id = await granted('role2')
+    const mark = await portal.signedIn('mark')
+    assert.match((await mark.get('/history')).text, bannerOf(id, 'warn'))
+    assert.doesNotMatch((await mark.get(`/sessions/${id}`)).text, bannerOf(id, 'warn'))
+    await endIn(id, '50 seconds')
+    assert.match((await mark.get('/sessions/new')).text, bannerOf(id, 'error'))
+    await endIn(id, '11 minutes')
+    assert.doesNotMatch((await mark.get('/history')).text, bannerOf(id, '(warn|error)'))
+    await endIn(id, '5 minutes')
+    assert.doesNotMatch(
+      (await (await portal.signedIn('admin')).get('/history')).text,
+      bannerOf(id, 'warn'),
+    )
+  })
+
+  async function granted(role: 'role1' | 'role2', who: Name = 'mark'): Promise<SessionId> {
+    const asked = { dataSource: 'shop', roles: [role], minutes: 10, justification: 'ticket 7' }
+    const answer = await portal.api(who).post('/sessions', asked)
+    const id = parseSessionId((answer.body as { id?: string }).id ?? '')
+    assert.ok(id, answer.text)
+    if (role === 'role1') await portal.api('john').post(`/sessions/${id}/approval`, {})
+    await makeBroker(world).tick()
+    assert.equal((await look(world, id)).state, 'GRANTED')
+    return id
+  }
+
+  function endIn(id: SessionId, interval: string): Promise<unknown> {
+    return rows(
+      world.owner.db,
+      `update sessions set end_at = clock_timestamp() + cast(:interval as interval) where id = :id`,
+      { id, interval },
+    )
+  }
+})
+
+describe('a request in local time', () => {
+  const zones = { central: 'UTC', own: 'Europe/Warsaw' }
+  const read = (start: string) =>
+    readRequest(
+      { ...untouchedRequest('shop', 'Europe/Warsaw'), roles: ['role1'], when: 'later', start },
+      zones,
+    )
+
+  it('is asked back where the clock has the time twice or never, and read everywhere else', () => {
+    for (const [start, sentence] of [
+      [
+        '2026-10-25T02:30',
+        /comes twice in Europe\/Warsaw.*02:30:00\+02:00 or 2026-10-25T02:30:00\+01:00/,
+      ],
+      ['2027-03-28T02:30', /does not exist in Europe\/Warsaw/],
+    ] as const) {
+      const reading = read(start)
+      assert.ok(!reading.ok)
+      assert.match(reading.mistakes['start'] ?? '', sentence)
+    }
+    for (const [start, exact] of [
+      ['2026-10-25T02:30:00+01:00', '2026-10-25T01:30:00.000Z'],
+      ['2026-10-25T01:59', '2026-10-24T23:59:00.000Z'],
+      ['2027-03-28T03:00', '2027-03-28T01:00:00.000Z'],
+    ] as const) {
+      const reading = read(start)
+      assert.ok(reading.ok)
+      assert.equal(reading.value.start?.toUTC().toISO(), exact)
+    }
+  })
+})
+
+describe('reminders', () => {
+  it('leave out the session whose own page is shown', () => {
+    const now = instant('2026-11-23T10:00:00Z')
+    const id = parseSessionId('7')
+    assert.ok(id)
+    const ends = [{ id, dataSource: 'shop', end: now.plus({ seconds: 90 }), now }]
+    assert.deepEqual(presentReminders(ends, '/sessions/7'), [])
+    const [shown] = presentReminders(ends, '/sessions/70')
+    assert.deepEqual([shown?.tone, shown?.countdown.text], ['warn', '1 min'])
+  })
+})
+
+const NEW = '/sessions/new?dataSource=shop'
+
+function extensionIn(html: string): string {
+  const [, id] = /data-extension-id="([^"]+)"/.exec(html) ?? []
+  assert.ok(id)
+  return id
+}
+
+function bannerOf(id: SessionId, tone: string): RegExp {
+  return new RegExp(`class="message ${tone}" role="[a-z]+"><a href="/sessions/${id}">`)
+}
