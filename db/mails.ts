@@ -3,7 +3,7 @@ import { uuidv7, type SessionId } from '../lib/ids.ts'
 import { findRow, getRow, iso, preparedRows, rows, type Db, type Transaction } from './store.ts'
 
 /**
- * What a letter is about; broker/letters.ts writes the sentences when it is sent, out of what the
+ * What a letter is about; broker/letters/letters.ts writes the sentences when it is sent, out of what the
  * store says then and of these facts: session_changed {change, by, reason, roles, votes} ·
  * session_ends_soon {minutes, end} · extension_waits and extension_decided {extension, ...} ·
  * proposal_waits {summary, by, path} · alert_raised {rule, title, detail}.

@@ -8,7 +8,7 @@ interface Due {
   readonly id: SessionId
 }
 
-/** What waits for approvals may die before its window does; broker/session.ts says the same. */
+/** What waits for approvals may die before its window does; broker/sessions/session.ts says the same. */
 const EXPIRY = `
             case state when 'CREATED' then least(end_at, dies_at) else coalesce(end_at, dies_at) end`
 

@@ -8,7 +8,7 @@ export interface SessionNames {
   readonly dataSource: { readonly id: string; readonly name: string }
 }
 
-/** A session as the trail shows it now; broker/moves.ts says the same of a session it holds. */
+/** A session as the trail shows it now; broker/sessions/moves.ts says the same of a session it holds. */
 export async function getSessionNames(db: Db, id: SessionId): Promise<SessionNames> {
   const { dataSourceId, dataSourceName, ...session } = await getRow<
     SessionSnapshot & { readonly dataSourceId: string; readonly dataSourceName: string }

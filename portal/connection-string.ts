@@ -1,4 +1,4 @@
-import type { MadeCredential } from '../broker/credentials.ts'
+import type { MadeCredential } from '../broker/sessions/credentials.ts'
 import type { Address } from '../config.ts'
 import type { PortalDeps } from './deps.ts'
 import type { Credential } from './presenters/session-pages.ts'

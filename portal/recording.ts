@@ -1,4 +1,4 @@
-import { snapshotOf } from '../broker/moves.ts'
+import { snapshotOf } from '../broker/sessions/moves.ts'
 import type { PersonScope } from '../db/scope.ts'
 import { recordView } from '../db/recording-views.ts'
 import type { Session } from '../db/sessions.ts'

@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 import { findSession, type Session } from '../db/sessions.ts'
 import { parseSessionId, type SessionId } from '../lib/ids.ts'
-import { isOwnRequest } from '../broker/policy.ts'
+import { isOwnRequest } from '../broker/policy/policy.ts'
 import type { PortalDeps } from './deps.ts'
 import { NotFound } from './errors.ts'
 import { visitOf } from './visit.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { getGate } from '../broker/gate.ts'
+import { getGate } from '../broker/sessions/gate.ts'
 import { raiseAlert } from '../db/alerts.ts'
 import { isRowFault } from '../db/row-faults.ts'
 import { systemOrigin } from '../db/scope.ts'

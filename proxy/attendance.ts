@@ -1,4 +1,4 @@
-import { getGate, type Gate } from '../broker/gate.ts'
+import { getGate, type Gate } from '../broker/sessions/gate.ts'
 import { appendRecord, type Action } from '../db/audit-log.ts'
 import { closeConnection, listLeftOpen, setBackend } from '../db/connections.ts'
 import { getDefaultOrganization } from '../db/people.ts'

@@ -1,5 +1,5 @@
-import { expired, findEndings, findMovedEnds, type MovedEnd } from '../broker/endings.ts'
-import type { Gate } from '../broker/gate.ts'
+import { expired, findEndings, findMovedEnds, type MovedEnd } from '../broker/sessions/endings.ts'
+import type { Gate } from '../broker/sessions/gate.ts'
 import { listen, type Listening } from '../db/notices.ts'
 import type { Store } from '../db/store.ts'
 import { sentenceOf } from '../lib/errors.ts'

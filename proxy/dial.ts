@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, checkServerIdentity, type ConnectionOptions } from 'node:tls'
-import type { Reached } from '../broker/gate.ts'
+import type { Reached } from '../broker/sessions/gate.ts'
 import { sentenceOf } from '../lib/errors.ts'
 import { UpstreamLoginError } from './errors.ts'
 import { Peer } from './peer.ts'

@@ -139,7 +139,7 @@ create table catalog_snapshots (
   data_source_id uuid not null references data_sources,
   database text not null,
   taken_at timestamptz(3) not null,
-  -- gzip of one line an object; see broker/catalog.ts
+  -- gzip of one line an object; see broker/catalogs/catalog.ts
   objects bytea not null
 );
 create index snapshots_by_database on catalog_snapshots (data_source_id, database, taken_at desc);

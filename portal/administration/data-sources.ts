@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { refusePattern } from '../../broker/policy-changes.ts'
-import { testAdminUrl, type Finding } from '../../broker/preflight.ts'
+import { refusePattern } from '../../broker/policy/changes.ts'
+import { testAdminUrl, type Finding } from '../../broker/preflight/preflight.ts'
 import { appendRecord } from '../../db/audit-log.ts'
 import { askForCheck } from '../../db/data-source-checks.ts'
 import {

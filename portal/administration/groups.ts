@@ -1,4 +1,4 @@
-import { idsOf } from '../../broker/policy-changes.ts'
+import { idsOf } from '../../broker/policy/changes.ts'
 import { createGroup, type Group } from '../../db/groups.ts'
 import type { PortalDeps } from '../deps.ts'
 import type { Visit } from '../visit.ts'

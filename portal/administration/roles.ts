@@ -1,4 +1,4 @@
-import { idsOf, refuseTerms, refuseWayAround } from '../../broker/policy-changes.ts'
+import { idsOf, refuseTerms, refuseWayAround } from '../../broker/policy/changes.ts'
 import { askForCheck } from '../../db/data-source-checks.ts'
 import { findDataSource } from '../../db/data-sources.ts'
 import { createGroup, findGroup, type Group } from '../../db/groups.ts'

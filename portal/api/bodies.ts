@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isStorable } from '../../broker/request.ts'
+import { isStorable } from '../../broker/sessions/request.ts'
 import { LONGEST_DELAY_SECONDS } from '../../db/alert-rules.ts'
 import { ALERT_RULES } from '../../db/alerts.ts'
 import { TLS_MODES } from '../../db/data-sources.ts'

@@ -3,9 +3,9 @@ import {
   approveExtension,
   cancelExtension,
   denyExtension,
-} from '../../broker/extension-decisions.ts'
-import { requestExtension } from '../../broker/extension.ts'
-import { repeatSession } from '../../broker/repetition.ts'
+} from '../../broker/extension/decisions.ts'
+import { requestExtension } from '../../broker/extension/extension.ts'
+import { repeatSession } from '../../broker/sessions/repetition.ts'
 import { listDecidableExtensions, listExtensions, type Extension } from '../../db/extensions.ts'
 import type { PortalDeps } from '../deps.ts'
 import { extensionIdIn, getExtensionIn } from '../extension.ts'

@@ -1,6 +1,12 @@
 import type { Request, RequestHandler } from 'express'
-import { makeCredential } from '../../broker/credentials.ts'
-import { approve, cancel, deny, requestSession, terminate } from '../../broker/lifecycle.ts'
+import { makeCredential } from '../../broker/sessions/credentials.ts'
+import {
+  approve,
+  cancel,
+  deny,
+  requestSession,
+  terminate,
+} from '../../broker/sessions/lifecycle.ts'
 import { listSessions, type Session, type SessionState } from '../../db/sessions.ts'
 import { parseSessionId } from '../../lib/ids.ts'
 import { connectionFor } from '../connection-string.ts'

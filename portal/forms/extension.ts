@@ -1,4 +1,4 @@
-import type { ExtensionCommand } from '../../broker/extension.ts'
+import type { ExtensionCommand } from '../../broker/extension/extension.ts'
 import { zoneOf, type Zones } from '../presenters/moments.ts'
 import { fieldsOf, mistakesIn, type Reading } from './fields.ts'
 import { readMinutes, readTime } from './session-request.ts'

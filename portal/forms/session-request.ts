@@ -1,5 +1,5 @@
 import type { DateTime } from 'luxon'
-import type { SessionRequest } from '../../broker/lifecycle.ts'
+import type { SessionRequest } from '../../broker/sessions/lifecycle.ts'
 import { zoneOf, type Zones } from '../presenters/moments.ts'
 import { fieldsOf, mistakesIn, type Reading } from './fields.ts'
 import { readInstant } from './instants.ts'

@@ -3,8 +3,8 @@ import {
   approveExtension,
   cancelExtension,
   denyExtension,
-} from '../../broker/extension-decisions.ts'
-import { requestExtension } from '../../broker/extension.ts'
+} from '../../broker/extension/decisions.ts'
+import { requestExtension } from '../../broker/extension/extension.ts'
 import { findSession } from '../../db/sessions.ts'
 import type { PortalDeps } from '../deps.ts'
 import { InvalidRequest, mistakesOf, NotFound } from '../errors.ts'

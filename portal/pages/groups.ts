@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express'
-import { changeGroupTerms, type AskedGroup } from '../../broker/policy-changes.ts'
-import { readPolicy } from '../../broker/policy-reading.ts'
+import { changeGroupTerms, type AskedGroup } from '../../broker/policy/changes.ts'
+import { readPolicy } from '../../broker/policy/reading.ts'
 import { findGroup, listGroups, type Group } from '../../db/groups.ts'
 import { listPeople } from '../../db/people.ts'
 import { listRoles } from '../../db/roles.ts'

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import type { PolicyChanger } from '../../broker/policy-changer.ts'
+import type { PolicyChanger } from '../../broker/policy/changer.ts'
 import { AppError } from '../../lib/errors.ts'
 import { InvalidRequest, mistakesOf } from '../errors.ts'
 import type { Reading } from '../forms/fields.ts'

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express'
-import { applyProposal, rejectProposal, withdrawProposal } from '../../broker/policy-proposals.ts'
-import { readPolicy } from '../../broker/policy-reading.ts'
+import { applyProposal, rejectProposal, withdrawProposal } from '../../broker/policy/proposals.ts'
+import { readPolicy } from '../../broker/policy/reading.ts'
 import {
   findCurrentVersion,
   findPolicyVersion,

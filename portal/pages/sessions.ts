@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express'
-import { terminate } from '../../broker/lifecycle.ts'
+import { terminate } from '../../broker/sessions/lifecycle.ts'
 import { listSessions, type SessionFilter } from '../../db/sessions.ts'
 import { storeTime } from '../../db/store.ts'
 import { AppError } from '../../lib/errors.ts'

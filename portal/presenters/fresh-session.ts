@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon'
-import type { OfferedRole } from '../../broker/policy.ts'
-import { bindingMaximum, type Window } from '../../broker/window.ts'
+import type { OfferedRole } from '../../broker/policy/policy.ts'
+import { bindingMaximum, type Window } from '../../broker/sessions/window.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { FieldMistakes } from '../errors.ts'
 import { summaryOf } from '../forms/fields.ts'

@@ -1,4 +1,4 @@
-import type { PolicyInForce } from '../../broker/policy-reading.ts'
+import type { PolicyInForce } from '../../broker/policy/reading.ts'
 import type { Group } from '../../db/groups.ts'
 import type { Person } from '../../db/people.ts'
 import { saidRole, type Role } from '../../db/roles.ts'

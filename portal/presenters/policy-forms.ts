@@ -1,5 +1,5 @@
-import type { Warning } from '../../broker/policy-lint.ts'
-import { justificationFault, type JustificationRule } from '../../broker/policy.ts'
+import type { Warning } from '../../broker/policy/lint.ts'
+import { justificationFault, type JustificationRule } from '../../broker/policy/policy.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { Group } from '../../db/groups.ts'
 import type { Proposal } from '../../db/policy-proposals.ts'

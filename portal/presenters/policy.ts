@@ -1,5 +1,5 @@
-import type { Warning } from '../../broker/policy-lint.ts'
-import type { PolicyInForce } from '../../broker/policy-reading.ts'
+import type { Warning } from '../../broker/policy/lint.ts'
+import type { PolicyInForce } from '../../broker/policy/reading.ts'
 import type { Proposal } from '../../db/policy-proposals.ts'
 import type { Policy, PolicyChange, PolicyRole, PolicyVersion } from '../../db/policy-versions.ts'
 import { mayAdminister } from '../privileges.ts'

@@ -1,4 +1,4 @@
-import { isOver } from '../../broker/session.ts'
+import { isOver } from '../../broker/sessions/session.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Attribution, Comparison, FoundResidue } from '../../db/residue.ts'
 import { iso } from '../../db/store.ts'

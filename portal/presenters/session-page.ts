@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon'
-import { mayDecide } from '../../broker/policy.ts'
-import { isOver, usernameIn, type Session } from '../../broker/session.ts'
+import { mayDecide } from '../../broker/policy/policy.ts'
+import { isOver, usernameIn, type Session } from '../../broker/sessions/session.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
 import type { Connection } from '../../db/connections.ts'
 import type { DataSourceCheck } from '../../db/data-source-checks.ts'

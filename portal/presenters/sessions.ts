@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon'
-import { votesFor } from '../../broker/policy.ts'
-import { isOver } from '../../broker/session.ts'
+import { votesFor } from '../../broker/policy/policy.ts'
+import { isOver } from '../../broker/sessions/session.ts'
 import type { Session, SessionState } from '../../db/sessions.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import { mayAdminister } from '../privileges.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { compose } from '../../broker/letters-text.ts'
-import { isMailable, MailNotSent, openMailServer } from '../../broker/mail-server.ts'
+import { compose } from '../../broker/letters/text.ts'
+import { isMailable, MailNotSent, openMailServer } from '../../broker/letters/mail-server.ts'
 import { readConfig, type Config } from '../../config.ts'
 import { AppError } from '../../lib/errors.ts'
 import { uuidv7 } from '../../lib/ids.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { onAddress } from '../../broker/data-source.ts'
+import { onAddress } from '../../broker/sources/data-source.ts'
 import { openRelay } from '../support/relay.ts'
 import { makeWorld, type World } from '../support/world.ts'
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { attribute, type Circumstances } from '../../broker/catalog-attribution.ts'
-import { compareCatalogs } from '../../broker/catalog-diff.ts'
+import { attribute, type Circumstances } from '../../broker/catalogs/attribution.ts'
+import { compareCatalogs } from '../../broker/catalogs/diff.ts'
 import {
   keyOf,
   packCatalog,
   unpackCatalog,
   type Catalog,
   type CatalogObject,
-} from '../../broker/catalog.ts'
+} from '../../broker/catalogs/catalog.ts'
 
 const SESSION_USER = 50_001
 const OTHER_USER = 50_002

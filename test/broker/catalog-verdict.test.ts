@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { sentenceOn } from '../../broker/catalog-verdict.ts'
+import { sentenceOn } from '../../broker/catalogs/verdict.ts'
 import type { Attribution, Residue } from '../../db/residue.ts'
 
 describe('what a comparison came to, in a sentence', () => {

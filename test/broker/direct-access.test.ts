@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
-import { judgeAccess, type AccessFacts, type HbaRule } from '../../broker/direct-access.ts'
+import {
+  judgeAccess,
+  type AccessFacts,
+  type HbaRule,
+} from '../../broker/preflight/direct-access.ts'
 
 const NOBODY_KNOWS: AccessFacts = {
   login: 'daypass_broker',

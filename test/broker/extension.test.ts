@@ -4,14 +4,14 @@ import {
   approveExtension,
   cancelExtension,
   denyExtension,
-} from '../../broker/extension-decisions.ts'
-import { requestExtension, type ExtensionCommand } from '../../broker/extension.ts'
-import { resolveExtension } from '../../broker/extension-window.ts'
-import { moveValidity } from '../../broker/extension-work.ts'
-import { onDataSource } from '../../broker/data-source.ts'
-import { approve, cancel, requestSession, terminate } from '../../broker/lifecycle.ts'
-import { repeatSession } from '../../broker/repetition.ts'
-import type { SessionRequest } from '../../broker/lifecycle.ts'
+} from '../../broker/extension/decisions.ts'
+import { requestExtension, type ExtensionCommand } from '../../broker/extension/extension.ts'
+import { resolveExtension } from '../../broker/extension/window.ts'
+import { moveValidity } from '../../broker/extension/work.ts'
+import { onDataSource } from '../../broker/sources/data-source.ts'
+import { approve, cancel, requestSession, terminate } from '../../broker/sessions/lifecycle.ts'
+import { repeatSession } from '../../broker/sessions/repetition.ts'
+import type { SessionRequest } from '../../broker/sessions/lifecycle.ts'
 import { findExtension, findExtensionJob, type Extension } from '../../db/extensions.ts'
 import type { Session } from '../../db/sessions.ts'
 import { rows } from '../../db/store.ts'

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import type { SessionId } from '../../lib/ids.ts'
-import { approve, cancel, deny, requestSession, terminate } from '../../broker/lifecycle.ts'
-import type { SessionRequest } from '../../broker/lifecycle.ts'
-import { makeCredential } from '../../broker/credentials.ts'
-import { mayDecide } from '../../broker/policy.ts'
+import {
+  approve,
+  cancel,
+  deny,
+  requestSession,
+  terminate,
+} from '../../broker/sessions/lifecycle.ts'
+import type { SessionRequest } from '../../broker/sessions/lifecycle.ts'
+import { makeCredential } from '../../broker/sessions/credentials.ts'
+import { mayDecide } from '../../broker/policy/policy.ts'
 import { findSession, listMoves, listSessions, type Session } from '../../db/sessions.ts'
 import { rows } from '../../db/store.ts'
 import { look, makeBroker, stateRows, storyOf } from '../support/broker.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DateTime } from 'luxon'
-import { lintPolicy, type LintedPolicy } from '../../broker/policy-lint.ts'
+import { lintPolicy, type LintedPolicy } from '../../broker/policy/lint.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { Group } from '../../db/groups.ts'
 import type { Role } from '../../db/roles.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { justificationFault } from '../../broker/policy.ts'
+import { justificationFault } from '../../broker/policy/policy.ts'
 
 describe('justification', () => {
   const rule = { pattern: '^[A-Z]+-[0-9]+', message: 'Start with a ticket, like OPS-12.' }

@@ -11,10 +11,10 @@ import {
   testRole,
   type Examination,
   type Finding,
-} from '../../broker/preflight.ts'
-import { readAccessFacts } from '../../broker/direct-access.ts'
-import { readCarried } from '../../broker/preflight-dangers.ts'
-import { getDataSource, onAddress } from '../../broker/data-source.ts'
+} from '../../broker/preflight/preflight.ts'
+import { readAccessFacts } from '../../broker/preflight/direct-access.ts'
+import { readCarried } from '../../broker/preflight/dangers.ts'
+import { getDataSource, onAddress } from '../../broker/sources/data-source.ts'
 import { makeWorld, runOn, type World } from '../support/world.ts'
 
 const TRIAL = { trial: true }

@@ -6,7 +6,7 @@ import { derivePartKey, openingKey, publicBytesOf, seal } from '../../lib/seal.t
 import type { SessionId } from '../../lib/ids.ts'
 import { aboutAdminUrl, moveDataSource } from '../../db/data-sources.ts'
 import { rows } from '../../db/store.ts'
-import { cancel, requestSession } from '../../broker/lifecycle.ts'
+import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import type { Session } from '../../db/sessions.ts'
 import { look, makeBroker, storyOf, until, type HandBroker } from '../support/broker.ts'
 import { createDatabase, dropDatabase } from '../support/clusters.ts'

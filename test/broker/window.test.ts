@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DateTime } from 'luxon'
-import { resolveRequest, resolveWindow, type AskedWindow } from '../../broker/window.ts'
+import { resolveRequest, resolveWindow, type AskedWindow } from '../../broker/sessions/window.ts'
 
 describe('window', () => {
   const now = instant('2026-03-01T12:00:00Z')

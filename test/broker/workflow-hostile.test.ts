@@ -4,12 +4,12 @@ import {
   approveExtension,
   cancelExtension,
   denyExtension,
-} from '../../broker/extension-decisions.ts'
-import { requestExtension } from '../../broker/extension.ts'
-import { approve, requestSession } from '../../broker/lifecycle.ts'
-import { changeGroupTerms, changeRoleTerms, changeSource } from '../../broker/policy-changes.ts'
-import { applyProposal, withdrawProposal } from '../../broker/policy-proposals.ts'
-import { repeatSession } from '../../broker/repetition.ts'
+} from '../../broker/extension/decisions.ts'
+import { requestExtension } from '../../broker/extension/extension.ts'
+import { approve, requestSession } from '../../broker/sessions/lifecycle.ts'
+import { changeGroupTerms, changeRoleTerms, changeSource } from '../../broker/policy/changes.ts'
+import { applyProposal, withdrawProposal } from '../../broker/policy/proposals.ts'
+import { repeatSession } from '../../broker/sessions/repetition.ts'
 import {
   askForCheck,
   findCheck,

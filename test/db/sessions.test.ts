@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { requestSession } from '../../broker/lifecycle.ts'
+import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { addPartitions } from '../../db/partitions.ts'
 import { listMoves, listSessions } from '../../db/sessions.ts'
 import { rows } from '../../db/store.ts'

@@ -7,7 +7,7 @@ import { aboutAdminUrl, createDataSource, moveDataSource } from '../../db/data-s
 import { createRole } from '../../db/roles.ts'
 import { rows } from '../../db/store.ts'
 import type { Session } from '../../db/sessions.ts'
-import { cancel, requestSession } from '../../broker/lifecycle.ts'
+import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import { look, until } from '../support/broker.ts'
 import type { TestCluster } from '../support/clusters.ts'
 import { violations } from '../support/oracles.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Step } from '../../broker/steps.ts'
+import type { Step } from '../../broker/work/steps.ts'
 import { storyOf } from '../support/broker.ts'
 import { listOurRoles } from '../support/oracles.ts'
 import { ACCESS_ENDS_MS, PROXY_CUTS_MS, ROLE_GONE_MS, seconds } from '../support/oracles-ends.ts'
@@ -54,7 +54,7 @@ async function replyLost(bench: Bench): Promise<void> {
   await bench.sound()
 }
 
-/** It keeps its claim for as long as a batch and then a step may take (broker/batches.ts). */
+/** It keeps its claim for as long as a batch and then a step may take (broker/session-users/batches.ts). */
 const GIVEN_UP_MS = 10_000
 
 async function hangsBeforeNologin(bench: Bench): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DateTime } from 'luxon'
-import { requestSession } from '../../broker/lifecycle.ts'
+import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { storeTime } from '../../db/store.ts'
 import { makeBroker, storyOf } from '../support/broker.ts'
 import { runOn } from '../support/world.ts'

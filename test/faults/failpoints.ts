@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { STEPS, type Step } from '../../broker/steps.ts'
-import { findEndings } from '../../broker/endings.ts'
+import { STEPS, type Step } from '../../broker/work/steps.ts'
+import { findEndings } from '../../broker/sessions/endings.ts'
 import { storyOf, until } from '../support/broker.ts'
 import { ACCESS_ENDS_MS, ROLE_GONE_MS } from '../support/oracles-ends.ts'
 import { ungrantedLogins } from '../support/oracles.ts'
@@ -18,9 +18,9 @@ type Action = (typeof ACTIONS)[number]
 const HANGING_MS = 1_000
 /** Enough for the data source to be told of it. */
 const ENDS_IN_MS = 1_000
-/** It keeps its claim until its own deadlines for a batch and then a step have passed (broker/batches.ts). */
+/** It keeps its claim until its own deadlines for a batch and then a step have passed (broker/session-users/batches.ts). */
 const HANG_NOTICED_MS = 10_000
-/** And that for handing over and dropping what a user left (broker/removal.ts). */
+/** And that for handing over and dropping what a user left (broker/session-users/removal.ts). */
 const HANDING_OVER = /^r[4-7]/
 const HANG_NOTICED_THERE_MS = 20_000
 

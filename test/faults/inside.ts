@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { SessionId } from '../../lib/ids.ts'
 import { freePort } from '../../db/embedded.ts'
-import { makeCredential } from '../../broker/credentials.ts'
+import { makeCredential } from '../../broker/sessions/credentials.ts'
 import { keepFolder } from '../support/clearing.ts'
 import { startPart } from '../support/part-process.ts'
 import type { Bench } from './bench.ts'

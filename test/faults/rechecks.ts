@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { SessionId } from '../../lib/ids.ts'
-import { approve } from '../../broker/lifecycle.ts'
+import { approve } from '../../broker/sessions/lifecycle.ts'
 import { makeBroker, storyOf } from '../support/broker.ts'
 import { listOurRoles } from '../support/oracles.ts'
 import type { Bench } from './bench.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cancel, requestSession } from '../../broker/lifecycle.ts'
+import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import { rows } from '../../db/store.ts'
 import { makeBroker, type HandBroker } from '../support/broker.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { requestSession } from '../../broker/lifecycle.ts'
+import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { getSessionNames } from '../../db/session-snapshots.ts'
 import { rows, storeTime } from '../../db/store.ts'
 import { recordTask, type TaskRun } from '../../db/task-records.ts'

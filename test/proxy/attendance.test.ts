@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { getGate } from '../../broker/gate.ts'
+import { getGate } from '../../broker/sessions/gate.ts'
 import { rows } from '../../db/store.ts'
 import { silentLog } from '../../lib/log.ts'
 import { Attendance } from '../../proxy/attendance.ts'

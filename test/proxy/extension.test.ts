@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { getGate } from '../../broker/gate.ts'
+import { getGate } from '../../broker/sessions/gate.ts'
 import { notify } from '../../db/notices.ts'
 import { rows } from '../../db/store.ts'
 import type { SessionId } from '../../lib/ids.ts'

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { SessionId } from '../../lib/ids.ts'
-import { cancel, requestSession } from '../../broker/lifecycle.ts'
+import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import type { Session } from '../../db/sessions.ts'
 import { rows } from '../../db/store.ts'
 import { look, type HandBroker } from './broker.ts'

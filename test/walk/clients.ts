@@ -3,10 +3,16 @@ import pg from 'pg'
 import type { SessionId } from '../../lib/ids.ts'
 import { listSessions } from '../../db/sessions.ts'
 import { storeTime } from '../../db/store.ts'
-import { makeCredential } from '../../broker/credentials.ts'
-import { requestExtension } from '../../broker/extension.ts'
-import { approveExtension } from '../../broker/extension-decisions.ts'
-import { approve, cancel, deny, requestSession, terminate } from '../../broker/lifecycle.ts'
+import { makeCredential } from '../../broker/sessions/credentials.ts'
+import { requestExtension } from '../../broker/extension/extension.ts'
+import { approveExtension } from '../../broker/extension/decisions.ts'
+import {
+  approve,
+  cancel,
+  deny,
+  requestSession,
+  terminate,
+} from '../../broker/sessions/lifecycle.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'
 import type { Stage, Walker } from './stage.ts'

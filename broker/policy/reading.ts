@@ -1,0 +1,40 @@
+import { listDataSources, type DataSource } from '../../db/data-sources.ts'
+import { listGroups, type Group } from '../../db/groups.ts'
+import { listOpenProposals, type Proposal } from '../../db/policy-proposals.ts'
+import { findCurrentVersion, type PolicyChange } from '../../db/policy-versions.ts'
+import { getRequestLife } from '../../db/request-life.ts'
+import { listRoles, type Role } from '../../db/roles.ts'
+import type { PersonScope } from '../../db/scope.ts'
+import { findGlobalJustification } from '../../db/settings.ts'
+import type { Db } from '../../db/store.ts'
+import { lintPolicy, type Warning } from './lint.ts'
+import type { JustificationRule } from './policy.ts'
+
+/** The policy in force, whole, with what lint says of it. */
+export interface PolicyInForce {
+  readonly current: PolicyChange | undefined
+  readonly roles: readonly Role[]
+  readonly groups: readonly Group[]
+  readonly sources: readonly DataSource[]
+  readonly global: JustificationRule | undefined
+  /** The longest that a request whose window counts from approval waits for it. */
+  readonly requestLifeMinutes: number
+  readonly proposals: readonly Proposal[]
+  readonly warnings: readonly Warning[]
+}
+
+/** Reads the policy of the scope's organization. */
+export async function readPolicy(db: Db, scope: PersonScope): Promise<PolicyInForce> {
+  // the version first: what is changed while the rest is read makes a form stale, never fresh
+  const current = await findCurrentVersion(db, scope.organization.id)
+  const [roles, groups, sources, global, requestLifeMinutes, proposals] = await Promise.all([
+    listRoles(db, scope),
+    listGroups(db, scope),
+    listDataSources(db, scope),
+    findGlobalJustification(db),
+    getRequestLife(db, scope.organization.id),
+    listOpenProposals(db, scope),
+  ])
+  const warnings = lintPolicy({ roles, groups, sources, global })
+  return { current, roles, groups, sources, global, requestLifeMinutes, proposals, warnings }
+}

@@ -1,0 +1,224 @@
+import { BlockList, isIP } from 'node:net'
+import type { Finding } from '../../db/data-source-checks.ts'
+import { VERSION_16, type Target } from '../sources/data-source.ts'
+import { identifier } from '../sources/identifiers.ts'
+import { finding } from './findings.ts'
+import type { Entry } from './trial.ts'
+import { MARKER } from '../session-users/session-users.ts'
+
+/** One line of pg_hba.conf as the server reads it. */
+export interface HbaRule {
+  readonly type: string
+  readonly databases: readonly string[]
+  readonly users: readonly string[]
+  /** `all`, `samehost`, `samenet`, a name, or an address with `netmask`; null for sockets. */
+  readonly address: string | null
+  readonly netmask: string | null
+  readonly method: string
+}
+
+/** What can be known of who reaches the data source as a session user. */
+export interface AccessFacts {
+  readonly login: string
+  /** The broker's address as the server sees it; null over a socket. */
+  readonly brokerAddress: string | null
+  /** True where the broker came over loopback or a socket, as a proxy beside it would. */
+  readonly sameHost: boolean
+  /** Roles that session users are members of: pg_hba knows them by these, too. */
+  readonly memberships: readonly string[]
+  /** Undefined where the broker may not read them. */
+  readonly rules: readonly HbaRule[] | undefined
+}
+
+/** Whether session users can go past the proxies: `open` and `closed` are proven. */
+export interface Exposure {
+  readonly state: 'open' | 'closed' | 'unknown'
+  readonly finding: Finding
+}
+
+/** Reads what the server says of its own door. */
+export async function readAccessFacts(
+  { client, version }: Target,
+  roles: readonly string[],
+): Promise<AccessFacts> {
+  const { rows } = await client.query<AccessFacts & { readable: boolean }>(
+    `with recursive lent as (
+       select oid
+         from pg_roles
+        where rolname = any ($1)
+        union
+       select m.roleid
+         from pg_auth_members m
+         join lent on lent.oid = m.member
+     )
+     select current_user as login, host(inet_client_addr()) as "brokerAddress",
+            coalesce(inet_client_addr() = inet_server_addr()
+                     or inet_client_addr() <<= inet '127.0.0.0/8'
+                     or inet_client_addr() = inet '::1', true) as "sameHost",
+            coalesce((select json_agg(r.rolname) from lent join pg_roles r using (oid)), '[]') as memberships,
+            has_table_privilege('pg_catalog.pg_hba_file_rules', 'select')
+              and has_function_privilege('pg_catalog.pg_hba_file_rules()', 'execute') as readable`,
+    [[MARKER, ...roles]],
+  )
+  if (rows[0] === undefined) throw new Error('a select without a row')
+  const { readable, ...facts } = rows[0]
+  return { ...facts, rules: readable ? await readRules(client, version) : undefined }
+}
+
+async function readRules(client: Target['client'], version: number): Promise<HbaRule[]> {
+  // from 16 on a line may be of an included file, which counts its own lines
+  const place = version >= VERSION_16 ? 'rule_number' : 'line_number'
+  const { rows } = await client.query<HbaRule>(
+    `select type, database as databases, user_name as users, address, netmask, auth_method as method
+       from pg_catalog.pg_hba_file_rules
+      where error is null
+      order by ${place}`,
+  )
+  return rows
+}
+
+/** Says whether session users get in past the proxies, and what to write into pg_hba.conf. */
+export function judgeAccess(facts: AccessFacts, entry: Entry): Exposure {
+  if (facts.rules !== undefined) return judgeRules(facts, facts.rules)
+  const remedy = readingRules(facts.login)
+  if (entry === 'rejected') {
+    const sentence = 'pg_hba lets no session user in from where the broker runs.'
+    return { state: 'closed', finding: finding('ok', sentence) }
+  }
+  if (entry === 'unknown' || facts.sameHost) {
+    const sentence =
+      'Whether session users can log in past the proxies can not be told from here: the broker may not read pg_hba and runs on the same host as the data source, or its trial did not get that far. Let it read the rules, and they are judged.'
+    return { state: 'unknown', finding: finding('note', sentence, remedy) }
+  }
+  const sentence = `Session users can log in to the data source directly from ${facts.brokerAddress ?? ''}, where the broker runs; unless a proxy runs there too, recording can be walked around.`
+  return { state: 'unknown', finding: finding('warning', sentence, linesFor(facts)) }
+}
+
+function judgeRules(facts: AccessFacts, rules: readonly HbaRule[]): Exposure {
+  const ranges = openRanges(rules, facts.memberships)
+  const wide = ranges.filter((range) => !isOneHost(range) && !isLoopback(range))
+  if (wide.length > 0) {
+    const sentence = `Session users can log in to the data source directly: pg_hba lets them in from ${wide.map(textOf).join(', ')}, so recording can be walked around.`
+    return { state: 'open', finding: finding('warning', sentence, linesFor(facts)) }
+  }
+  const from = ranges.map(textOf).join(', ')
+  const sentence =
+    from === ''
+      ? 'pg_hba lets session users in from nowhere, so proxies can not work.'
+      : `pg_hba lets session users in from ${from} alone: let only proxies run there.`
+  return { state: 'closed', finding: finding(from === '' ? 'failed' : 'ok', sentence) }
+}
+
+interface Range {
+  readonly address: string
+  /** Leading bits that count; undefined for what is not an address. */
+  readonly bits: number | undefined
+}
+
+/**
+ * From where some session user gets in to some database. The first line that fits decides, so what
+ * an earlier line turns away for all of them stays away; ranges are nested or apart, never across.
+ */
+function openRanges(rules: readonly HbaRule[], memberships: readonly string[]): Range[] {
+  const open = new Map<string, Range>()
+  for (const encrypted of [true, false]) {
+    const decided: Range[] = []
+    for (const rule of rules) {
+      const range = rangeOf(rule)
+      if (range === undefined || !isFor(rule, encrypted)) continue
+      if (decided.some((wider) => isWithin(range, wider))) continue
+      const turnedAway = rule.method === 'reject'
+      if (!turnedAway && mayMean(rule, memberships)) open.set(textOf(range), range)
+      if (meansAll(rule)) decided.push(range)
+    }
+  }
+  return [...open.values()]
+}
+
+function isFor({ type }: HbaRule, encrypted: boolean): boolean {
+  if (type === 'hostssl') return encrypted
+  if (type === 'hostnossl') return !encrypted
+  // the broker and the proxies speak no GSS encryption
+  return type === 'host' || type === 'hostnogssenc'
+}
+
+/** True where the line fits some session user and some database. */
+function mayMean({ users, databases }: HbaRule, memberships: readonly string[]): boolean {
+  const user = users.some(
+    (name) =>
+      name === 'all' ||
+      name.startsWith('/') ||
+      (name.startsWith('+') && memberships.includes(name.slice(1))),
+  )
+  return user && databases.some((name) => name !== 'replication' && name !== 'sameuser')
+}
+
+/** True where the line fits every session user and every database, so that no later one counts. */
+function meansAll({ users, databases }: HbaRule): boolean {
+  const user = users.includes('all') || users.includes(`+${MARKER}`)
+  return user && databases.includes('all')
+}
+
+function rangeOf({ address, netmask }: HbaRule): Range | undefined {
+  if (address === null) return undefined
+  return { address, bits: netmask === null ? undefined : bitsOf(netmask) }
+}
+
+/** 24 for 255.255.255.0, 64 for ffff:ffff:ffff:ffff::. */
+function bitsOf(netmask: string): number {
+  const parts = netmask.includes(':')
+    ? netmask.split(':').map((part) => Number.parseInt(part || '0', 16))
+    : netmask.split('.').map(Number)
+  return parts.reduce((bits, part) => bits + part.toString(2).replaceAll('0', '').length, 0)
+}
+
+function isWithin(range: Range, wider: Range): boolean {
+  if (wider.address === 'all') return true
+  const families = [isIP(range.address), isIP(wider.address)]
+  if (range.bits === undefined || wider.bits === undefined || families[0] !== families[1]) {
+    return range.address === wider.address && range.bits === wider.bits
+  }
+  return range.bits >= wider.bits && holds(wider.address, wider.bits, range.address)
+}
+
+function holds(network: string, bits: number, address: string): boolean {
+  const list = new BlockList()
+  const family = isIP(network) === 6 ? 'ipv6' : 'ipv4'
+  list.addSubnet(network, bits, family)
+  return list.check(address, family)
+}
+
+function isOneHost({ address, bits }: Range): boolean {
+  const family = isIP(address)
+  if (family === 0) return address !== 'all' && address !== 'samenet' && !address.startsWith('.')
+  return bits === (family === 6 ? 128 : 32)
+}
+
+function isLoopback({ address, bits }: Range): boolean {
+  if (bits === undefined || isIP(address) !== 4) return false
+  return bits >= 8 && holds('127.0.0.0', 8, address)
+}
+
+function textOf({ address, bits }: Range): string {
+  if (bits === undefined) return address === 'all' ? 'everywhere' : address
+  return bits === 0 ? 'everywhere' : `${address}/${bits}`
+}
+
+/** What pg_hba.conf should say; the broker is a member of the marker that it made, so it comes first. */
+function linesFor({ login, brokerAddress }: AccessFacts): string {
+  const broker = brokerAddress ?? '<broker address>'
+  return [
+    '# in pg_hba.conf, above all other lines; then: select pg_reload_conf();',
+    `hostssl all ${login} ${broker}/${broker.includes(':') ? '128' : '32'} scram-sha-256`,
+    `hostssl all +${MARKER} <proxy address>/32 scram-sha-256`,
+    `host    all +${MARKER} all reject`,
+  ].join('\n')
+}
+
+/** What lets the broker read the rules, so that nothing has to be guessed. */
+function readingRules(login: string): string {
+  return [
+    `grant select on pg_hba_file_rules to ${identifier(login)};`,
+    `grant execute on function pg_hba_file_rules() to ${identifier(login)};`,
+  ].join('\n')
+}
