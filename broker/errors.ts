@@ -44,6 +44,7 @@ export type DataSourceCode =
   | 'role_not_ours'
   | 'claim_lost'
   | 'removal_unfinished'
+  | 'login_remains'
   | 'backends_remain'
 
 /** A step on a data source that failed; it is tried again. */

@@ -263,3 +263,19 @@ export async function askOverdueChecks(db: Db, hours: number): Promise<void> {
     { hours },
   )
 }
+
+/** Strikes off what was tested so many days ago, but never what is last known of a data source or a role. */
+export async function forgetOldChecks(db: Db, keepDays: number): Promise<void> {
+  await rows(
+    db,
+    `delete from data_source_checks c
+      where c.asked_at < now() - make_interval(days => :keepDays)
+        and exists (select
+                      from data_source_checks e
+                     where e.data_source_id = c.data_source_id
+                       and e.role_id is not distinct from c.role_id
+                       and e.asked_at >= c.asked_at
+                       and e.ended_at > c.ended_at)`,
+    { keepDays },
+  )
+}

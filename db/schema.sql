@@ -164,7 +164,7 @@ CREATE INDEX checks_to_run ON public.data_source_checks USING btree (asked_at) W
 
 grant select on data_source_checks to daypass_auditor
 
-grant select on data_source_checks to daypass_broker
+grant delete, select on data_source_checks to daypass_broker
 
 grant insert (asked_at, asked_by, cause, data_source_id, id, organization_id, role_id, session_id) on data_source_checks to daypass_broker
 
@@ -729,7 +729,7 @@ table session_jobs (
   claimed_by text,
   claimed_until timestamp(3) with time zone,
   organization_id uuid not null,
-  constraint job_kinds_are_known CHECK ((kind = ANY (ARRAY['grant'::text, 'removal'::text, 'extension'::text, 'comparison'::text]))),
+  constraint job_kinds_are_known CHECK ((kind = ANY (ARRAY['grant'::text, 'removal'::text, 'extension'::text]))),
   constraint session_jobs_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint session_jobs_pkey PRIMARY KEY (session_id, kind),
   constraint session_jobs_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id)

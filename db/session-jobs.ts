@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import { iso, preparedRows, rows, type Db, type Transaction } from './store.ts'
 
-export type JobKind = 'grant' | 'removal' | 'extension' | 'comparison'
+export type JobKind = 'grant' | 'removal' | 'extension'
 
 export interface NewJob {
   readonly sessionId: SessionId

@@ -102,6 +102,24 @@ export function listKnownUsers(
   )
 }
 
+/** Users of sessions under way on other data sources, which may be the same server. */
+export function listUsersElsewhere(
+  db: Db,
+  dataSourceId: string,
+  foundUuids: readonly string[],
+): Promise<{ readonly username: string; readonly roleOid: number | null }[]> {
+  return rows(
+    db,
+    `select u.username, u.role_oid as "roleOid"
+       from sessions s
+       join session_users u on u.session_id = s.id
+      where s.uuid = any (cast(:foundUuids as uuid[]))
+        and s.state = 'GRANTED'
+        and u.data_source_id <> :dataSourceId`,
+    { dataSourceId, foundUuids },
+  )
+}
+
 /** One of them, as it is now. */
 export function findKnownUser(db: Db, id: SessionId): Promise<KnownUser | undefined> {
   return findRow(db, `${KNOWN} where s.id = :id`, { id })

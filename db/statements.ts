@@ -118,6 +118,11 @@ function cursorOf({ startedAt, connection, number, part }: Statement): string {
   return Buffer.from(place).toString('base64url')
 }
 
+/** True for the `next` of a page. */
+export function isStatementCursor(text: string): boolean {
+  return parseCursor(text) !== undefined
+}
+
 const DIGITS = /^[0-9]{1,15}$/
 
 function parseCursor(text: string): Cursor | undefined {

@@ -31,7 +31,7 @@ const STATEMENT_DEADLINE_MS = 30_000
 const CONNECT_DEADLINE_MS = 5_000
 const ACQUIRE_DEADLINE_MS = 10_000
 /** As long as a broker's claim on a job; see CLAIM_SECONDS. */
-const IDLE_IN_TRANSACTION_MS = 5_000
+const IDLE_IN_TRANSACTION_MS = 3_000
 const POOL_SIZE = 10
 
 /** PostgreSQL's type OIDs (pg_type.dat) that we read in our own way. */

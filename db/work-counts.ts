@@ -25,7 +25,7 @@ export interface WorkCounts {
 /** Who asks for numbers every few seconds must never load the store: late ones are given up. */
 const DEADLINE_MS = 2_000
 /** Kinds that jobs may have; one without any is still a number. */
-const JOB_KINDS = ['grant', 'removal', 'extension', 'comparison']
+const JOB_KINDS = ['grant', 'removal', 'extension']
 
 /** Counts what waits and what is wrong; undefined where that takes too long. */
 export async function countWork(db: Db, scope: Scope): Promise<WorkCounts | undefined> {

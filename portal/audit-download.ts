@@ -38,7 +38,7 @@ interface DownloadPlan {
 
 /**
  * GET /audit/download, for the page and the API alike: records as text, CSV or JSON lines, streamed
- * to their end whatever their number. Errors: `invalid_request`, `too_many_downloads`, `not_found`.
+ * to their end whatever their number. HEAD takes nothing away, so it is no record. Errors: `invalid_request`, `too_many_downloads`, `not_found`.
  */
 export function auditDownload(deps: PortalDeps): RequestHandler {
   let running = 0
@@ -46,6 +46,7 @@ export function auditDownload(deps: PortalDeps): RequestHandler {
     const { scope, origin } = auditVisitOf(deps, req)
     const zone = await getTimeZone(deps.store.db)
     const plan = readPlan(req, zone)
+    if (req.method === 'HEAD') return void res.set('content-type', TYPES[plan.format].type).end()
     if (running >= DOWNLOADS_AT_ONCE) throw tooMany()
     running += 1
     try {

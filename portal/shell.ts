@@ -76,9 +76,17 @@ export async function flash(req: Request, kind: 'ok' | 'error', text: string): P
   await saveSignIn(req)
 }
 
+/**
+ * True for what a page's script asks for by itself. A sign-in is written whole: what such a request
+ * kept in it would undo what a form that was sent meanwhile has just said there.
+ */
+export function isPart(req: Request): boolean {
+  return req.get('x-daypass-part') !== undefined
+}
+
 function takeFlash(req: Request): Page['flash'] {
-  // parts that a script asks for show no flash, so they must not use it up
-  if (req.get('x-daypass-part') !== undefined) return undefined
+  // parts show no flash, so they must not use it up
+  if (isPart(req)) return undefined
   const { flash: said } = req.session
   // deleting a field that isn't there would still rewrite the sign-in
   if (said !== undefined) delete req.session.flash

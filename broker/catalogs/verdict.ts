@@ -76,8 +76,8 @@ function detailsOf(all: readonly Residue[]): Readonly<Record<string, string>> {
 
 function namesOf(all: readonly Residue[]): string {
   const named = all.slice(0, NAMED_MOST).map(({ database, kind, name, change }) => {
-    const where = database === '' ? '' : ` in ${database}`
-    return `${kind} ${name}${where} ${change}`
+    const where = database === '' ? '' : ` in database ${database}`
+    return `${kind} ${name}${where} (${change})`
   })
   const more = all.length - named.length
   return [...named, ...(more > 0 ? [`${String(more)} more`] : [])].join('; ')

@@ -61,7 +61,7 @@ export async function sessionChanged(desk: Desk, mail: ClaimedMail): Promise<Dra
   return {
     subject,
     paragraphs: [
-      isRole ? `Your request was approved for ${roles}.` : (SENTENCES[change] ?? subject),
+      isRole ? `Your request was approved for ${roles}.` : (sentenceOn(session, change) ?? subject),
       fields([
         ['Session', session.id],
         ['By', by],
@@ -116,6 +116,17 @@ const SENTENCES: Readonly<Record<string, string>> = {
   EXPIRED: 'Your session is over: its time ran out.',
   CANCELED: 'Your session was canceled.',
   TERMINATED: 'Your session was terminated.',
+}
+
+/** Of one that was never granted: there was neither access nor a session user. */
+const BEFORE_GRANT: Readonly<Record<string, string>> = {
+  EXPIRED: 'Your request is over: its time ran out before it was granted.',
+  CANCELED: 'Your request was canceled before it was granted.',
+  TERMINATED: 'Your request was terminated before it was granted.',
+}
+
+function sentenceOn({ grantedAt }: Session, change: string): string | undefined {
+  return (grantedAt === null ? BEFORE_GRANT[change] : undefined) ?? SENTENCES[change]
 }
 
 function howToConnect({ id }: Session): string {

@@ -6,6 +6,7 @@ import {
   askOverdueChecks,
   claimChecks,
   finishCheck,
+  forgetOldChecks,
   type DataSourceCheck,
 } from '../../db/data-source-checks.ts'
 import { getOrganization } from '../../db/people.ts'
@@ -23,10 +24,13 @@ const CLAIM_SECONDS = 60
 /** Sessions approved together ask for the same roles: one look answers them all. */
 const CHECKS_AT_ONCE = 100
 const SCHEDULE_HOURS = 24
+/** What a record says of a test stays with the record. */
+const KEEP_DAYS = 90
 
-/** Asks for the daily check of data sources that nobody has tested since. */
-export function scheduleChecks({ store }: Pick<BrokerDeps, 'store'>): Promise<void> {
-  return askOverdueChecks(store.db, SCHEDULE_HOURS)
+/** Asks for the daily check of data sources that nobody has tested since, and forgets old ones. */
+export async function scheduleChecks({ store }: Pick<BrokerDeps, 'store'>): Promise<void> {
+  await askOverdueChecks(store.db, SCHEDULE_HOURS)
+  await forgetOldChecks(store.db, KEEP_DAYS)
 }
 
 /** Runs what was asked for on one data source, until nothing is left or somebody else is wanted there. */

@@ -21,17 +21,9 @@ const SKEW_MS = 5_000
 
 /** What the admin login can't do, and what is to be known of its server. */
 export function loginFindings(target: Target, facts: LoginFacts): Finding[] {
-  const { dataSource } = target
   const login = identifier(facts.name)
   return [
     ...serverFindings(target, facts),
-    facts.readOnly
-      ? finding(
-          'failed',
-          `${dataSource.name} accepts no changes: its transactions are read-only.`,
-          `alter role ${login} set default_transaction_read_only = off;`,
-        )
-      : finding('ok', 'It accepts changes.'),
     facts.mayCreateRoles
       ? finding('ok', `${facts.name} may create roles.`)
       : finding('failed', `${facts.name} may not create roles.`, `alter role ${login} createrole;`),

@@ -1,7 +1,12 @@
 import { sentenceOf } from '../../lib/errors.ts'
 import { isUuid } from '../../lib/ids.ts'
 import { putJob } from '../../db/session-jobs.ts'
-import { findKnownUser, listKnownUsers, type KnownUser } from '../../db/session-scans.ts'
+import {
+  findKnownUser,
+  listKnownUsers,
+  listUsersElsewhere,
+  type KnownUser,
+} from '../../db/session-scans.ts'
 import { storeTime } from '../../db/store.ts'
 import type { Breach } from '../../db/alerts.ts'
 import { endBackendsOf } from './backends.ts'
@@ -67,7 +72,11 @@ async function compare(deps: BrokerDeps, target: Target): Promise<readonly Stray
   const untouched: KnownUser[] = []
   const unseen: string[] = []
   const exact = new Map(expected.map((user) => [signOf(user.roleOid, user.username), user]))
+  const elsewhere = await listUsersElsewhere(db, id, uuids)
+  const others = new Set(elsewhere.map((user) => signOf(user.roleOid, user.username)))
   for (const role of found) {
+    // the same server under another name
+    if (others.has(signOf(role.oid, role.name))) continue
     // what somebody wrote into its comment does not make it another session's, nor nobody's
     const user = exact.get(signOf(role.oid, role.name)) ?? known.get(role.comment ?? '')
     const outcome = await apart(deps, target, { role, user })

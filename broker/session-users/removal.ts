@@ -1,6 +1,6 @@
-import { listIntents, type SessionIntent } from '../../db/session-intents.ts'
+import { listIntents } from '../../db/session-intents.ts'
 import { finishJobs, type ClaimedJob } from '../../db/session-jobs.ts'
-import { endBackends, endBackendsOf } from './backends.ts'
+import { endBackendsOf } from './backends.ts'
 import { inBatches, type Crew } from './batches.ts'
 import { keepOwned } from '../catalogs/owned.ts'
 import {
@@ -22,8 +22,9 @@ import {
   refuseClosed,
   rollbackPrepared,
 } from './session-leftovers.ts'
-import { ensureSharedRoles, shutOutUsers } from './session-users.ts'
-import { goOn, type Reached, type Step } from '../work/steps.ts'
+import { ensureSharedRoles } from './session-users.ts'
+import { each, endAll, shutOutAll, type Cut, type Due } from './shut-out.ts'
+import type { Reached, Step } from '../work/steps.ts'
 import { attempt, workOff } from '../work/work.ts'
 
 /** Many, so that all who are due are shut out before anybody's objects are looked at. */
@@ -31,20 +32,6 @@ const REMOVALS_AT_ONCE = 500
 /** Users with leftovers take their time; after this much of it, who ended meanwhile is shut out first. */
 const SLOW_BUDGET_MS = 3_000
 const LADEN_DEADLINE_MS = 20_000
-
-/** A removal that is due. */
-interface Due {
-  readonly job: ClaimedJob
-  readonly intent: SessionIntent
-}
-
-/** One whose user can't log in any more. */
-interface Cut extends Due {
-  /** Undefined where the data source has no such user of ours. */
-  readonly role: FoundRole | undefined
-  /** Known from the making, and found: connections outlive the role. */
-  readonly oids: readonly number[]
-}
 
 /** One whose user has left something in databases that our connection does not reach. */
 interface Further extends Cut {
@@ -64,8 +51,7 @@ export function removeDue(deps: BrokerDeps, dataSourceId: string): Promise<void>
 
 async function removeHere(crew: Crew, jobs: readonly ClaimedJob[]): Promise<readonly Further[]> {
   const due = await listDue(crew, jobs)
-  const cuts = await inBatches(crew, due, (items) => shutOut(crew, items))
-  const alone = await endAll(crew, cuts)
+  const alone = await shutOutAll(crew, due)
   const bare: Cut[] = []
   const laden: (Cut & { readonly role: FoundRole })[] = []
   const holds = await inBatches(crew, alone, (items) => seeLeftovers(crew, items))
@@ -93,33 +79,6 @@ async function listDue({ deps }: Crew, jobs: readonly ClaimedJob[]): Promise<Due
     const intent = byId.get(job.sessionId)
     return intent?.isOver === true ? [{ job, intent }] : []
   })
-}
-
-/** r2: nobody logs in any more. */
-async function shutOut({ deps, target }: Crew, due: readonly Due[]): Promise<readonly Cut[]> {
-  const intents = due.map(({ intent }) => intent)
-  const { users, disclaimed } = await shutOutUsers(target, intents, () =>
-    each(deps, 'r2.inside', due),
-  )
-  await each(deps, 'r2.after', due)
-  return due.map((item) => {
-    const { roleOid, sessionUuid } = item.intent
-    const role = users.get(sessionUuid)
-    const known = disclaimed.has(sessionUuid) ? [] : [roleOid]
-    return { ...item, role, oids: [role?.oid, ...known].filter((oid) => typeof oid === 'number') }
-  })
-}
-
-/** r3: nobody is connected any more. Whose login could not be taken would be back at once. */
-async function endAll({ deps, target }: Crew, cuts: readonly Cut[]): Promise<Cut[]> {
-  const connected = await endBackends(target, [...new Set(cuts.flatMap(({ oids }) => oids))])
-  const alone: Cut[] = []
-  for (const cut of cuts) {
-    const oid = cut.oids.find((each) => connected.has(each))
-    if (oid === undefined) alone.push(cut)
-    else await putOff(deps, { jobs: [cut.job], error: connected.get(oid), target })
-  }
-  return alone
 }
 
 async function seeLeftovers(
@@ -265,11 +224,6 @@ async function dropRole(target: Target, role: FoundRole, step: StepTold): Promis
   await step('r6.after')
   await endBackendsOf(target, role.oid)
   await step('r7.after')
-}
-
-async function each(deps: BrokerDeps, step: Step, items: readonly Due[]): Promise<void> {
-  if (deps.reached === goOn) return
-  for (const { job } of items) await deps.reached(step, job.sessionId)
 }
 
 function stepOf({ reached }: { readonly reached: Reached }, { job }: Due): StepTold {

@@ -1,5 +1,5 @@
 import { sentenceOf } from '../../lib/errors.ts'
-import { serverErrorIn, type Target } from '../sources/data-source.ts'
+import { serverErrorIn, VERSION_16, type Target } from '../sources/data-source.ts'
 import { DataSourceError } from '../errors.ts'
 import type { FoundRole } from './found-roles.ts'
 import { identifier, literal } from '../sources/identifiers.ts'
@@ -136,7 +136,25 @@ async function handOver(target: Target, user: string, owner: string): Promise<vo
 
 /** Drops users, in one commit; those that are gone already are as good as dropped. */
 export async function dropSessionUsers(target: Target, roles: readonly FoundRole[]): Promise<void> {
-  await run(target, `drop role if exists ${roles.map(({ name }) => identifier(name)).join(', ')}`)
+  const drop = `drop role if exists ${roles.map(({ name }) => identifier(name)).join(', ')}`
+  await run(target, [...(await revocationsOf(target, roles)), drop].join(';\n'))
+}
+
+/** From 16 on `drop owned` takes back the memberships that a user granted; before, they outlive it. */
+async function revocationsOf(
+  { client, version }: Target,
+  roles: readonly FoundRole[],
+): Promise<string[]> {
+  if (version >= VERSION_16) return []
+  const { rows } = await client.query<{ role: string; member: string }>(
+    `select g.rolname as role, u.rolname as member
+       from pg_auth_members m
+       join pg_roles g on g.oid = m.roleid
+       join pg_roles u on u.oid = m.member
+      where m.grantor = any ($1)`,
+    [roles.map(({ oid }) => oid)],
+  )
+  return rows.map(({ role, member }) => `revoke ${identifier(role)} from ${identifier(member)}`)
 }
 
 /**

@@ -7,7 +7,6 @@ export interface LoginFacts {
   readonly superuser: boolean
   readonly mayCreateRoles: boolean
   readonly mayEndBackends: boolean
-  readonly readOnly: boolean
   /** Shared roles of ours that exist and that this login may not grant. */
   readonly outOfReach: readonly string[]
   readonly preparedTransactions: number
@@ -41,7 +40,6 @@ export async function readLoginFacts({ client, version, dataSource }: Target): P
   const { rows } = await client.query<LoginFacts>(
     `select current_user as name, r.rolsuper as superuser, r.rolcreaterole or r.rolsuper as "mayCreateRoles",
             pg_has_role('pg_signal_backend', 'usage') as "mayEndBackends",
-            current_setting('transaction_read_only') = 'on' as "readOnly",
             coalesce((select json_agg(s.rolname order by s.rolname)
                         from pg_roles s
                        where s.rolname = any ($1)

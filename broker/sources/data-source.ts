@@ -54,9 +54,10 @@ const ADDRESS = /^([^:/]+:\/\/[^/]*)(?:\/.*)?$/
 
 /**
  * Whoever may create in a schema on the path can plant a function that fits our arguments better than
- * PostgreSQL's own, and it would run as the admin login (PostgreSQL, 5.10.6 and 10.3).
+ * PostgreSQL's own, and it would run as the admin login (PostgreSQL, 5.10.6 and 10.3). And a database
+ * that somebody sets read-only by default must not keep the users of sessions that are over.
  */
-const PATH_OF_OURS = '-c search_path=pg_catalog,pg_temp'
+const SETTINGS_OF_OURS = '-c search_path=pg_catalog,pg_temp -c default_transaction_read_only=off'
 
 const CONNECT_DEADLINE_MS = 5_000
 const STATEMENT_DEADLINE_MS = 10_000
@@ -141,7 +142,7 @@ async function dial({ dataSource, url, database }: AdminAddress & Visit): Promis
     query_timeout: STATEMENT_DEADLINE_MS + GOODBYE_MS,
     lock_timeout: LOCK_DEADLINE_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    options: PATH_OF_OURS,
+    options: SETTINGS_OF_OURS,
   })
   // a connection that breaks between two statements shows at the next one
   client.on('error', () => undefined)

@@ -12,7 +12,7 @@ interface Kept<C extends Keepable> {
   readonly timer: NodeJS.Timeout
 }
 
-/** As long as a claim on a job: what comes in a row finds the connection there. */
+/** What comes in a row finds the connection there. */
 const IDLE_MS = 5_000
 
 /**

@@ -30,15 +30,14 @@ const FIRST_PAUSE_SECONDS = 0.5
 const UNREACHABLE_PAUSE_SECONDS = 3
 /** What stands in the way of one session, on a data source that answers, is rarely gone in seconds. */
 const LONGEST_PAUSE_SECONDS = 30
-/** Somebody is still connected, or waits to get in. */
+/** Somebody is still connected or may come back, or waits to get in. */
 const SHORT_PAUSE_SECONDS = 3
+const SOON: readonly string[] = ['login_remains', 'backends_remain']
 /** A removal that has failed for this long is told to people. */
 const BLOCKED_AFTER_SECONDS = 10
 
 /** SQLSTATE insufficient_privilege (PostgreSQL, appendix A). */
 const INSUFFICIENT_PRIVILEGE = '42501'
-/** SQLSTATE read_only_sql_transaction. */
-const READ_ONLY = '25006'
 
 export interface FailedTry {
   /** Of one claim and kind. */
@@ -155,41 +154,19 @@ const TASK_OF: Readonly<Record<JobKind, Task>> = {
   grant: 'grant',
   removal: 'removal',
   extension: 'extension',
-  comparison: 'comparison',
 }
 
 function isShort(kind: JobKind, error: unknown): boolean {
   if (kind === 'grant' || kind === 'extension') return true
-  return error instanceof DataSourceError && error.code === 'backends_remain'
+  return error instanceof DataSourceError && SOON.includes(error.code)
 }
 
 /** The server's sentence, what it says stands in the way, and what an administrator can do. */
-async function reasonOf(target: Target, error: unknown): Promise<string> {
+export async function reasonOf(target: Target, error: unknown): Promise<string> {
   const said = serverErrorIn(error)
   const detail = said?.detail === undefined ? '' : ` (${said.detail})`
-  const remedy = said?.code === undefined ? '' : await remedyFor(target, said.code)
+  const remedy = said?.code === INSUFFICIENT_PRIVILEGE ? await remedyForRights(target) : ''
   return `${sentenceOf(error)}${detail}${remedy}`
-}
-
-async function remedyFor(target: Target, code: string): Promise<string> {
-  if (code === INSUFFICIENT_PRIVILEGE) return remedyForRights(target)
-  return code === READ_ONLY ? remedyForReadOnly(target) : ''
-}
-
-/** What was set for one database goes before what was set for all of them. */
-async function remedyForReadOnly({ client, login, database }: Target): Promise<string> {
-  const { rows } = await client.query<{ source: string }>(
-    `select source from pg_settings where name = 'default_transaction_read_only'`,
-  )
-  const role = `alter role ${identifier(login)}`
-  const reset = 'reset default_transaction_read_only;'
-  const remedies: Readonly<Record<string, string>> = {
-    user: `${role} ${reset}`,
-    'database user': `${role} in database ${identifier(database)} ${reset}`,
-    database: `alter database ${identifier(database)} ${reset}`,
-  }
-  const sql = remedies[rows[0]?.source ?? ''] ?? `${role} set default_transaction_read_only = off;`
-  return ` An administrator runs: ${sql}`
 }
 
 async function remedyForRights({ client }: Target): Promise<string> {

@@ -130,7 +130,7 @@ create index checks_by_session on data_source_checks (session_id) where session_
 grant select on data_source_checks to daypass_portal, daypass_broker, daypass_auditor;
 grant insert (id, organization_id, data_source_id, role_id, session_id, cause, asked_by, asked_at)
    on data_source_checks to daypass_portal, daypass_broker;
-grant update (claimed_until, started_at, ended_at, ok, findings, dangers) on data_source_checks to daypass_broker;
+grant update (claimed_until, started_at, ended_at, ok, findings, dangers), delete on data_source_checks to daypass_broker;
 
 -- catalogs of a data source's databases, and what a session left in them
 create table catalog_snapshots (
@@ -195,7 +195,7 @@ grant insert on session_residue to daypass_broker;
 -- jobs of the broker beside grants and removals
 alter table session_jobs drop constraint job_kinds_are_known;
 alter table session_jobs
-  add constraint job_kinds_are_known check (kind in ('grant', 'removal', 'extension', 'comparison'));
+  add constraint job_kinds_are_known check (kind in ('grant', 'removal', 'extension'));
 
 -- more time for a session under way: a new approval, the same user
 create table session_extensions (

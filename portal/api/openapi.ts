@@ -94,7 +94,7 @@ export const OPERATIONS: Operations = {
       summary: 'What ran in a session',
       answer: 'statements',
       query: ['cursor'],
-      errors: [404],
+      errors: [404, 422],
     },
   },
   '/sessions/{id}/residue': {

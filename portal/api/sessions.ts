@@ -8,6 +8,7 @@ import {
   terminate,
 } from '../../broker/sessions/lifecycle.ts'
 import { listSessions, type Session, type SessionState } from '../../db/sessions.ts'
+import { isStatementCursor } from '../../db/statements.ts'
 import { parseSessionId } from '../../lib/ids.ts'
 import { connectionFor } from '../connection-string.ts'
 import type { PortalDeps } from '../deps.ts'
@@ -104,6 +105,9 @@ function recording(deps: PortalDeps): RequestHandler {
     const session = await getSessionIn(req, deps)
     if (!mayReadRecording(visit.scope, session)) throw new NotFound()
     const after = fieldsOf(req.query).text('cursor')
+    if (after !== '' && !isStatementCursor(after)) {
+      throw new InvalidRequest({ cursor: 'Give the value of "next" from the page before.' })
+    }
     const place = { limit: STATEMENTS_PAGE_SIZE, ...(after === '' ? {} : { after }) }
     const page = await readRecording(deps, visit, session, place)
     res.json({ statements: page.statements.map(statementJson), next: page.next ?? null })

@@ -23,7 +23,7 @@ import type { RowFrame } from '../presenters/audit-rows.ts'
 import type { Zones } from '../presenters/moments.ts'
 import { timeColumn } from '../presenters/zones.ts'
 import { render } from '../render.ts'
-import { openShell } from '../shell.ts'
+import { isPart, openShell } from '../shell.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -104,7 +104,7 @@ export function rememberZone(
   req: Request,
   { zone, mistakes }: Pick<AuditForm, 'zone' | 'mistakes'>,
 ): void {
-  if (req.query['zone'] === undefined || mistakes['zone'] !== undefined) return
+  if (isPart(req) || req.query['zone'] === undefined || mistakes['zone'] !== undefined) return
   const { choice } = zone
   const kind = choice === 'central' || choice === 'utc' ? choice : 'local'
   if (req.session.auditZone !== kind) req.session.auditZone = kind

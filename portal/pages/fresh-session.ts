@@ -24,7 +24,7 @@ import type { Zones } from '../presenters/moments.ts'
 import { presentFreshSession, presentPreview } from '../presenters/fresh-session.ts'
 import { render } from '../render.ts'
 import { sessionIdIn } from '../session-address.ts'
-import { flash, openShell, zonesOf, type Shell } from '../shell.ts'
+import { flash, isPart, openShell, zonesOf, type Shell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
 
 /** Request Access: the form, what it would mean, and the request itself. */
@@ -110,7 +110,7 @@ function zoneIn(req: Request): string {
 
 /** A zone that a person picked is shown beside Central Manager's from then on; one that is none is not. */
 function rememberZone(req: Request, choice: string): void {
-  if (['', 'central', 'utc', req.session.zone].includes(choice)) return
+  if (isPart(req) || ['', 'central', 'utc', req.session.zone].includes(choice)) return
   if (IANAZone.isValidZone(choice)) req.session.zone = choice
 }
 

@@ -68,16 +68,22 @@ export function sessionPages(deps: PortalDeps) {
     cancel: change(deps, 'cancellation', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
-      await cancel(store, scope, origin, sessionIdIn(req), reason === '' ? {} : { reason })
-      return 'Canceled. Open connections are cut and the session user is removed.'
+      const command = reason === '' ? {} : { reason }
+      return `Canceled. ${whatEnds(await cancel(store, scope, origin, sessionIdIn(req), command))}`
     }),
     terminate: change(deps, 'termination', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
-      await terminate(store, scope, origin, sessionIdIn(req), { reason })
-      return 'Terminated. Open connections are cut and the session user is removed.'
+      const ended = await terminate(store, scope, origin, sessionIdIn(req), { reason })
+      return `Terminated. ${whatEnds(ended)}`
     }),
   }
+}
+
+function whatEnds({ grantedAt }: Session): string {
+  return grantedAt === null
+    ? 'It was never granted, so there is nothing to remove.'
+    : 'Open connections are cut and the session user is removed.'
 }
 
 /** Does what was posted and goes back to the session, or shows its page again with what to mend. */

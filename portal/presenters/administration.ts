@@ -18,7 +18,7 @@ import type {
 import { presentMoment, type Zones } from './moments.ts'
 import { flagsOf } from './page.ts'
 import type { Choice, Field } from './pieces.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
 /** A form as it was posted, with what to mend in it. */

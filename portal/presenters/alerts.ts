@@ -10,8 +10,9 @@ import type { Posted } from './administration.ts'
 import type { AlertRow, AlertRuleRow, AlertRulesPage, AlertsPage } from './alert-pages.ts'
 import { lengthText, presentMaybe, presentMoment, type Zones } from './moments.ts'
 import type { Pager } from './pieces.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
+import { withTimes } from './zones.ts'
 
 /** What the page of alerts is drawn from. */
 export interface AlertFacts {
@@ -64,7 +65,7 @@ function presentAlert(alert: Alert, { zones, now, portalMode }: AlertFrame): Ale
     id,
     rule,
     title: ALERT_TITLES[rule],
-    detail: visible(detail),
+    detail: visible(withTimes(detail, zones.central)),
     raised: presentMoment(raisedAt, zones),
     lasted: lengthText((resolvedAt ?? now).toMillis() - raisedAt.toMillis()),
     resolved: presentMaybe(resolvedAt, zones),

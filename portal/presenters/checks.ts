@@ -5,7 +5,7 @@ import type { Check, CheckPage, Health } from './admin-pages.ts'
 import { presentMoment, type Zones } from './moments.ts'
 import type { Action } from './pieces.ts'
 import { isoOrNull } from './session-json.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
 /** How often the page of a test that has not ended looks again. */

@@ -8,7 +8,7 @@ import type { TypedRequest } from '../forms/session-request.ts'
 import type { Shell } from '../shell.ts'
 import { lengthText, presentMoment, presentZones, type Zones } from './moments.ts'
 import type { FreshSessionPage, RoleChoice, WindowPreview } from './session-pages.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
 /** SESSIONS: a justification has at most this many characters. */

@@ -18,7 +18,7 @@ import type {
   SourcePolicyPage,
 } from './policy-pages.ts'
 import { presentProposal, presentWarning, sayLife } from './policy.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
 export interface RolePolicyMaterial {

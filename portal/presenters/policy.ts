@@ -16,7 +16,7 @@ import type {
   VersionLine,
   WarningLine,
 } from './policy-pages.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
 /** The policy in force: what lint says, what waits, every role, and the versions before. */

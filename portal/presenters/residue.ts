@@ -4,6 +4,7 @@ import type { Attribution, Comparison, FoundResidue } from '../../db/residue.ts'
 import { iso } from '../../db/store.ts'
 import { isoOrNull } from './session-json.ts'
 import { presentMoment, type Zones } from './moments.ts'
+import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
 /** views/sessions/residue: what a session left in its databases, or how far that is known. */
@@ -35,11 +36,10 @@ export interface ResidueFacts {
   readonly zones: Zones
 }
 
-/** The card of a session that was granted and is over, or has left something already. */
+/** The card of a session that was granted and is over: what is there while it is open is in use. */
 export function presentResidue(session: Session, facts: ResidueFacts): ResidueCard | undefined {
   const { residue, owner } = facts
-  if (session.grantedAt === null) return undefined
-  if (!isOver(session.state) && residue.length === 0) return undefined
+  if (session.grantedAt === null || !isOver(session.state)) return undefined
   const owned = residue.some(({ change }) => change === 'handed over')
   return {
     text: textOf(session, facts),
@@ -81,14 +81,21 @@ function textOf(session: Session, { comparison, residue, zones }: ResidueFacts):
     return 'The databases are being compared; this takes up to a minute after the removal.'
   }
   const at = presentMoment(comparison.comparedAt, zones).text
-  if (residue.length === 0) return `Nothing was left behind, compared ${at}.`
-  const left = residue.filter(({ attribution }) => attribution === 'left behind').length
-  const rest = residue.length - left
-  const parts = [
-    ...(left > 0 ? [`${String(left)} left behind`] : []),
-    ...(rest > 0 ? [`${String(rest)} changed meanwhile, perhaps by others`] : []),
+  const objects = residue.filter(({ kind }) => kind !== 'comparison')
+  const left = objects.filter(({ attribution }) => attribution === 'left behind').length
+  const rest = objects.length - left
+  return [
+    left > 0 || residue.length === 0 ? `${leftText(left)}.` : '',
+    rest > 0 ? `${counted(rest, 'object')} changed meanwhile, perhaps by others.` : '',
+    `Compared ${at}.`,
   ]
-  return `${parts.join(', ')}; compared ${at}.`
+    .filter((sentence) => sentence !== '')
+    .join(' ')
+}
+
+function leftText(objects: number): string {
+  if (objects === 0) return 'Nothing was left behind'
+  return `${counted(objects, 'object')} ${objects === 1 ? 'was' : 'were'} left behind`
 }
 
 function warningsOf({ comparison, residue }: ResidueFacts): string[] {

@@ -21,11 +21,17 @@ export function sessionJson(session: Session): Record<string, unknown> {
     grantedAt: isoOrNull(session.grantedAt),
     endedAt: isoOrNull(session.endedAt),
     endReason: session.endReason,
-    removedAt: isoOrNull(session.removedAt),
-    removal: session.removal,
+    removedAt: isoOrNull(session.grantedAt && session.removedAt),
+    removal: removalJson(session),
     waitingFor: session.waitingFor,
     policyVersion: session.policyVersion,
   }
+}
+
+/** Nothing is done about the user of a session that never had one. */
+function removalJson({ grantedAt, removal }: Session): Session['removal'] {
+  if (grantedAt === null && removal.state === 'done') return { state: 'none', detail: null }
+  return removal
 }
 
 /** A role of a request with its votes. */

@@ -94,11 +94,10 @@ export function presentSession(facts: SessionFacts): SessionPage {
     connection: mine && session.state === 'GRANTED' ? connectionOf(facts) : undefined,
     credential: facts.credential,
     decision: presentDecision(session, look, facts.returned),
-    cancellation:
-      mine && !isOver(session.state) ? reasonForm(href, 'cancellation', facts) : undefined,
+    cancellation: mine && !isOver(session.state) ? reasonForm('cancellation', facts) : undefined,
     termination:
       !mine && mayAdminister(scope) && !isOver(session.state)
-        ? reasonForm(href, 'termination', facts)
+        ? reasonForm('termination', facts)
         : undefined,
     extension: facts.extension,
     again:
@@ -146,13 +145,16 @@ function enderIn(records: readonly AuditRecord[]): string | undefined {
 }
 
 function reasonForm(
-  href: string,
   action: 'cancellation' | 'termination',
-  { returned }: SessionFacts,
+  { session, returned }: SessionFacts,
 ): ReasonForm {
   const mine = returned?.action === action ? returned : undefined
   return {
-    href: `${href}/${action}`,
+    href: `/sessions/${session.id}/${action}`,
+    hint:
+      session.grantedAt === null
+        ? 'It ends at once and is never granted.'
+        : 'Connections are cut at once and the session user is removed.',
     value: mine?.typed.reason ?? '',
     error: firstOf(mine, 'reason'),
   }
@@ -177,14 +179,21 @@ function headlineOf(session: Session): string {
       session.grantedAt === null
         ? 'Its time ran out before it was granted.'
         : 'The window has closed.',
-    CANCELED: `${who} ended it.`,
-    TERMINATED: 'It was ended before its time.',
+    CANCELED:
+      session.grantedAt === null ? `${who} ended it before it was granted.` : `${who} ended it.`,
+    TERMINATED:
+      session.grantedAt === null
+        ? 'It was ended before it was granted.'
+        : 'It was ended before its time.',
   }
   return sentences[session.state]
 }
 
-function removalOf({ username, grantedAt, removal }: Session): string | undefined {
-  if (username === null || grantedAt === null || removal.state === 'none') return undefined
+function removalOf({ state, grantedAt, removal }: Session): string | undefined {
+  if (!isOver(state)) return undefined
+  const isAtRest = removal.state === 'none' || removal.state === 'done'
+  if (isAtRest && grantedAt === null) return 'There is none: the session was never granted.'
+  if (removal.state === 'none') return undefined
   if (removal.state === 'done') return 'The session user is gone.'
   const why = removal.detail === null ? '.' : `: ${visible(removal.detail)}`
   if (removal.state === 'blocked') return `Removal blocked; it is tried on${why}`

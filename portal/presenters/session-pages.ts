@@ -172,6 +172,8 @@ export interface StatementRow {
 /** A form that takes one sentence; `error` and `value` come back when it was refused. */
 export interface ReasonForm extends Field {
   readonly href: string
+  /** What posting it does. */
+  readonly hint: string
 }
 
 export interface SessionPage {
@@ -219,7 +221,7 @@ export interface SessionPage {
   readonly extension?: ExtensionSection | undefined
   /** For the requester of a session that is over: the same again, at once or after changing it. */
   readonly again?: { readonly href: string; readonly changeHref: string } | undefined
-  /** Absent for a session that was never granted, and while it is open and has left nothing. */
+  /** Absent for a session that was never granted, and while it is open. */
   readonly residue?: ResidueCard | undefined
   readonly timeline: readonly TimelineEntry[]
   readonly statements: {

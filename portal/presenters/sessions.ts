@@ -4,6 +4,7 @@ import { isOver } from '../../broker/sessions/session.ts'
 import type { Session, SessionState } from '../../db/sessions.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import { mayAdminister } from '../privileges.ts'
+import { counted } from './counted.ts'
 import { lengthText, presentCountdown, presentMaybe, presentMoment, type Zones } from './moments.ts'
 import type { Action, Countdown, Progress, RoleApproval } from './pieces.ts'
 import type { SessionGroup, SessionRow } from './session-pages.ts'
@@ -79,11 +80,6 @@ export function presentProgress(session: Session): Progress {
   const done = session.roles.reduce((sum, role) => sum + Math.min(votesFor(role), role.needed), 0)
   const text = needed === 0 ? 'no approval needed' : `${done} of ${counted(needed, 'approval')}`
   return { done, needed, text }
-}
-
-/** `1 approval`, `2 approvals`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** What runs down in this state: the request, the wait or the window. */

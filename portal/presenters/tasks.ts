@@ -6,10 +6,10 @@ import { timeValue } from './audit.ts'
 import { exactText } from './audit-query.ts'
 import { presentZones, type Zones } from './moments.ts'
 import type { Choice, Page, Pager } from './pieces.ts'
-import { counted } from './sessions.ts'
+import { counted } from './counted.ts'
 import type { TaskRow, TasksPage } from './task-pages.ts'
 import { visible } from './visible.ts'
-import { stamp, type TimeColumn } from './zones.ts'
+import { stamp, withTimes, type TimeColumn } from './zones.ts'
 
 /** What the page of tasks is drawn from. */
 export interface TaskFacts {
@@ -78,7 +78,7 @@ function presentTask(task: TaskDone, { times, links }: TaskFacts): TaskRow {
     started: stamp(startedAt, times),
     ended: ended ?? { iso: '', text: '' },
     duration: startedAt === null ? '' : durationText(endedAt.toMillis() - startedAt.toMillis()),
-    result: visible(result),
+    result: visible(withTimes(result, times.zone)),
     outcome: OUTCOMES[outcome],
   }
 }

@@ -28,7 +28,7 @@ function sentenceOf(record: AuditRecord): string {
   const by = visible(record.actor)
   const roles = visible(record.roles.join(', '))
   if (record.action === 'session.removed' && record.body.details?.['login'] === 'never') {
-    return 'The session user was removed; nobody could ever log in with it'
+    return 'What its grant had begun was taken back; nobody could ever log in with it'
   }
   return SENTENCES[record.action]?.(by, roles) ?? `${by}: ${record.action}`
 }

@@ -1,4 +1,4 @@
-import type { DateTime } from 'luxon'
+import { DateTime } from 'luxon'
 import { offsetText } from '../../lib/offset.ts'
 import type { Moment } from './pieces.ts'
 
@@ -34,4 +34,15 @@ export function stampText(at: DateTime<true>, { zone, suffix }: TimeColumn): str
 /** An instant in a column of times; undefined stays undefined. */
 export function stamp(at: DateTime<true> | null, column: TimeColumn): Moment | undefined {
   return at === null ? undefined : { iso: at.toUTC().toISO(), text: stampText(at, column) }
+}
+
+/** An instant as our own sentences hold it; those inside quotes belong to SQL that is to be run. */
+const INSTANT = /(?<!['"\w])\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z(?!['"\w])/g
+
+/** A sentence with its instants written in a zone, each with its offset. */
+export function withTimes(sentence: string, zone: string): string {
+  return sentence.replaceAll(INSTANT, (text) => {
+    const at = DateTime.fromISO(text, { zone })
+    return at.isValid ? `${at.toFormat('yyyy-LL-dd HH:mm:ss')} ${offsetText(at)}` : text
+  })
 }

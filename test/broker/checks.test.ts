@@ -193,6 +193,35 @@ describe('checks of data sources', () => {
     assert.deepEqual(found, [{ cause: 'schedule' }])
   })
 
+  it('are forgotten after 90 days, all but the last of each data source and role', async () => {
+    await rows(world.owner.db, 'delete from data_source_checks')
+    const made = (about: string, days: number): Promise<unknown> =>
+      rows(
+        world.owner.db,
+        `insert into data_source_checks (id, organization_id, data_source_id, role_id, cause, asked_by,
+                                         asked_at, ended_at, ok)
+         select gen_random_uuid(), d.organization_id, d.id, r.id, 'asked', :label,
+                now() - make_interval(days => :days), now() - make_interval(days => :days), true
+           from data_sources d
+      left join roles r on r.name = :about
+          where d.id = :dataSourceId`,
+        { about, days, label: `${about} ${String(days)}`, dataSourceId: world.dataSource.id },
+      )
+    for (const days of [200, 91, 89]) await made('shop', days)
+    for (const days of [200, 91]) await made('role1', days)
+    await made('role2', 200)
+    await scheduleChecks(deps())
+    const kept = await rows<{ label: string }>(
+      world.owner.db,
+      `select asked_by as label from data_source_checks where cause = 'asked' order by 1`,
+    )
+
+    assert.deepEqual(
+      kept.map(({ label }) => label),
+      ['role1 91', 'role2 200', 'shop 89'],
+    )
+  })
+
   function deps() {
     const key = openingKey(derivePartKey(world.masterKey, 'broker'))
     return { store: world.broker, key, log: silentLog, reached: goOn }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { SessionId } from '../../lib/ids.ts'
-import { rows } from '../../db/store.ts'
+import { rows, type Db } from '../../db/store.ts'
 import { goOn, type Reached } from '../../broker/work/steps.ts'
 import { look, makeBroker, type HandBroker } from '../support/broker.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
@@ -90,5 +90,34 @@ describe('sessions that end in one second', () => {
 
     assert.deepEqual(states, ['GRANTED', ...others.map(() => 'EXPIRED')])
     assert.deepEqual(await statesOf(ids), ['EXPIRED', 'EXPIRED', 'EXPIRED'])
+  })
+
+  it('end once, whatever a part with a fault in its rules would write', async () => {
+    const { id } = await shop.grant()
+    const { broker, portal } = world
+    const write = (db: Db, to: string, ordinal: number): Promise<unknown> =>
+      rows(
+        db,
+        `insert into session_moves (session_id, organization_id, ordinal, from_state, to_state, at)
+         select id, organization_id, :ordinal, 'GRANTED', :to, now()
+           from sessions
+          where id = :id`,
+        { id, to, ordinal },
+      )
+    const begun = await broker.db.transaction()
+    await write(begun, 'TERMINATED', 50)
+    // waits for the other to be certain
+    const beside = write(portal.db, 'CANCELED', 51).then(
+      () => 'written',
+      (error: unknown) => String(error),
+    )
+    await begun.commit()
+
+    assert.match(await beside, /a_session_ends_once/)
+    for (const { db } of [broker, portal]) {
+      for (const state of ['EXPIRED', 'TERMINATED', 'CANCELED']) {
+        await assert.rejects(write(db, state, 52), { constraint: 'a_session_ends_once' })
+      }
+    }
   })
 })

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import pg from 'pg'
 import { rows } from '../../db/store.ts'
 import type { Session } from '../../db/sessions.ts'
-import type { Reached } from '../../broker/work/steps.ts'
-import { look, makeBroker, until, type HandBroker } from '../support/broker.ts'
+import { look, makeBroker, type HandBroker } from '../support/broker.ts'
 import { createDatabase, dropDatabase } from '../support/clusters.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
 import { makeWorld, runOn, type World } from '../support/world.ts'
@@ -20,35 +19,6 @@ describe('a removal that something stands in the way of', () => {
   })
   after(() => world.close())
 
-  const end = async (session: Session): Promise<Session> => {
-    await shop.cancel(session)
-    await broker.tick()
-    return look(world, session.id)
-  }
-  const isGone = (session: Session) =>
-    until('the role is gone', async () => {
-      await shop.hurry()
-      await broker.tick()
-      return (await shop.userOf(session)) === undefined
-    })
-  const isDone = (session: Session) =>
-    until('the removal is done', async () => {
-      await shop.hurry()
-      await broker.tick()
-      return (await look(world, session.id)).removal.state === 'done'
-    })
-  /** Takes everything from a session user that it is known by, but its OID. */
-  const loseSigns = async ({ username }: Session, name: string): Promise<void> => {
-    const version = await shop.onShop<{ v: number }>(
-      `select cast(current_setting('server_version_num') as integer) as v`,
-    )
-    const by = (version[0]?.v ?? 0) < 160_000 ? '' : ` granted by ${world.shop.adminName}`
-    await shop.onShop(
-      `alter role ${username ?? ''} rename to ${name};
-       comment on role ${name} is null;
-       revoke daypass_session from ${name}${by}`,
-    )
-  }
   const failures = (session: Session) =>
     rows<{ body: string }>(
       world.owner.db,
@@ -67,10 +37,10 @@ describe('a removal that something stands in the way of', () => {
                       prepare transaction 'left elsewhere'`,
     )
     await shop.onShop(`alter database ${other} allow_connections false`)
-    const blocked = await end(session)
+    const blocked = await shop.end(session)
     const meanwhile = await shop.userOf(session)
     await shop.onShop(`alter database ${other} allow_connections true`)
-    await isGone(session)
+    await shop.untilGone(session)
 
     assert.equal(blocked.removal.state, 'pending')
     assert.match(
@@ -91,7 +61,7 @@ describe('a removal that something stands in the way of', () => {
     await shop.onShop(
       `drop owned by ${session.username ?? ''}; drop role ${session.username ?? ''}`,
     )
-    const { removal } = await end(session)
+    const { removal } = await shop.end(session)
     const left = await shop.onShop(
       `select from pg_stat_activity
         where usesysid is not null and not exists (select from pg_roles where oid = usesysid)`,
@@ -107,7 +77,7 @@ describe('a removal that something stands in the way of', () => {
     const name = session.username ?? ''
     await shop.onShop(`create role friend; grant orders_reader to ${name} with admin option;
                        set role ${name}; grant orders_reader to friend; reset role`)
-    const { removal } = await end(session)
+    const { removal } = await shop.end(session)
     const left = await shop.onShop(`select from pg_auth_members where member = 'friend'::regrole`)
     await shop.onShop('drop role friend')
 
@@ -119,7 +89,7 @@ describe('a removal that something stands in the way of', () => {
     const session = await shop.grant(['role1'])
     const name = session.username ?? ''
     await shop.onShop(`grant select on customers to ${name}`)
-    const { removal } = await end(session)
+    const { removal } = await shop.end(session)
     await shop.hurry()
     await broker.tick()
     const told = await failures(session)
@@ -139,27 +109,7 @@ describe('a removal that something stands in the way of', () => {
       /runs, in database (\S+): (drop owned by .*;)$/.exec(late.removal.detail ?? '') ?? []
     assert.equal(sql[1], world.shop.database)
     await shop.onShop(sql[2] ?? '')
-    await isGone(session)
-  })
-
-  it('waits for a broker login that lost CREATEROLE, says how to give it back, and goes on alone', async () => {
-    const session = await shop.grant(['role1'])
-    const { adminName } = world.shop
-    await shop.onShop(`alter role ${adminName} nocreaterole`)
-    const { removal } = await end(session)
-    const waiting = await shop.ask(['role1'])
-    await broker.tick()
-    const { waitingFor, state } = await look(world, waiting)
-    await shop.onShop(`alter role ${adminName} createrole`)
-    await isGone(session)
-
-    assert.match(removal.detail ?? '', new RegExp(`alter role "${adminName}" createrole;`))
-    assert.equal(state, 'APPROVED')
-    assert.match(waitingFor ?? '', /createrole/)
-    const granted = await look(world, waiting)
-    assert.equal(granted.state, 'GRANTED')
-    assert.equal(granted.waitingFor, null)
-    assert.equal((await end(granted)).removal.state, 'done')
+    await shop.untilGone(session)
   })
 
   it('goes on although the data source is disabled, where nothing new is granted', async () => {
@@ -169,7 +119,7 @@ describe('a removal that something stands in the way of', () => {
       rows(world.owner.db, `update data_sources set disabled_at = ${at} where name = 'shop'`)
     await able('now()')
     await broker.tick()
-    const { removal } = await end(session)
+    const { removal } = await shop.end(session)
     const waiting = await look(world, id)
     await able('null')
     await broker.tick()
@@ -179,91 +129,7 @@ describe('a removal that something stands in the way of', () => {
     assert.equal(waiting.waitingFor, 'the data source is disabled.')
     const granted = await look(world, id)
     assert.equal(granted.state, 'GRANTED')
-    await end(granted)
-  })
-
-  it('holds up no other where its user is a superuser that nobody but one may end', async () => {
-    const [mighty, plain] = [await shop.grant(), await shop.grant()]
-    const client = new pg.Client({ connectionString: await shop.urlOf(mighty) })
-    client.on('error', () => undefined)
-    await client.connect()
-    await shop.onShop(`alter role ${mighty.username ?? ''} superuser`)
-    for (const session of [mighty, plain]) await shop.cancel(session)
-    await broker.tick()
-    const removals = [await look(world, mighty.id), await look(world, plain.id)].map(
-      ({ removal }) => removal.state,
-    )
-    await shop.onShop(`alter role ${mighty.username ?? ''} nosuperuser`)
-    await isGone(mighty)
-    await client.end().catch(() => undefined)
-
-    assert.deepEqual(removals, ['pending', 'done'])
-  })
-
-  it('holds up no other where its user becomes a superuser once it is shut out', async () => {
-    const [mighty, plain] = [await shop.grant(), await shop.grant()]
-    const client = new pg.Client({ connectionString: await shop.urlOf(mighty) })
-    client.on('error', () => undefined)
-    await client.connect()
-    const reached: Reached = async (step, id) => {
-      if (step !== 'r2.after' || id !== mighty.id) return
-      await shop.onShop(`alter role ${mighty.username ?? ''} superuser`)
-    }
-    for (const session of [mighty, plain]) await shop.cancel(session)
-    await makeBroker(world, { reached }).tick()
-    const removals = [await look(world, mighty.id), await look(world, plain.id)].map(
-      ({ removal }) => removal,
-    )
-    await shop.onShop(`alter role ${mighty.username ?? ''} nosuperuser`)
-    await isGone(mighty)
-    await client.end().catch(() => undefined)
-
-    assert.deepEqual(
-      removals.map(({ state }) => state),
-      ['pending', 'done'],
-    )
-    assert.match(removals[0]?.detail ?? '', /superuser/i)
-  })
-
-  it('never calls a user removed that lives on without name, comment and marker', async () => {
-    const session = await shop.grant(['role1'])
-    const ghost = `ghost_${world.shop.database}`
-    await loseSigns(session, ghost)
-    const { removal, removedAt } = await end(session)
-    const meanwhile = await shop.onShop(`select rolcanlogin from pg_roles where rolname = $1`, [
-      ghost,
-    ])
-    const [sql] = /comment on role \S+ is '[^']*';/.exec(removal.detail ?? '') ?? []
-    await shop.onShop(sql ?? '')
-    await isGone(session)
-
-    assert.equal(removedAt, null)
-    assert.equal(removal.state, 'pending')
-    assert.match(removal.detail ?? '', new RegExp(`"${ghost}"`))
-    // perhaps it is somebody else's
-    assert.deepEqual(meanwhile, [{ rolcanlogin: true }])
-    assert.equal((await look(world, session.id)).removal.state, 'done')
-    assert.deepEqual(await shop.onShop(`select from pg_roles where rolname = $1`, [ghost]), [])
-  })
-
-  it('leaves a role alone that has its OID and is said to be no session user', async () => {
-    const session = await shop.grant(['role1'])
-    const other = `other_${world.shop.database}`
-    const client = new pg.Client({ connectionString: await shop.urlOf(session) })
-    client.on('error', () => undefined)
-    await client.connect()
-    await loseSigns(session, other)
-    const { removal } = await end(session)
-    const [, sql] = /somebody else's: (comment on role .*;)/.exec(removal.detail ?? '') ?? []
-    await shop.onShop(sql ?? '')
-    await isDone(session)
-    const alive = await client.query('select 1 as alive')
-    await client.end()
-    const left = await shop.onShop(`select rolcanlogin from pg_roles where rolname = $1`, [other])
-    await shop.onShop(`drop owned by ${other}; drop role ${other}`)
-
-    assert.deepEqual(alive.rows, [{ alive: 1 }])
-    assert.deepEqual(left, [{ rolcanlogin: true }])
+    await shop.end(granted)
   })
 
   it('names the SQL that hands over what lies where nobody lent it may create any more', async () => {
@@ -274,10 +140,10 @@ describe('a removal that something stands in the way of', () => {
       "create function closed.mine() returns integer language sql as 'select 1'",
     )
     await shop.onShop('revoke create on schema closed from orders_writer')
-    const { removal } = await end(session)
+    const { removal } = await shop.end(session)
     const sql = /in database (\S+): (reassign owned by .*;)$/.exec(removal.detail ?? '') ?? []
     await shop.onShop(sql[2] ?? '')
-    await isGone(session)
+    await shop.untilGone(session)
     const left = await shop.onShop(
       `select proowner::regrole::text as owner from pg_proc where proname = 'mine'`,
     )
@@ -289,44 +155,33 @@ describe('a removal that something stands in the way of', () => {
     assert.deepEqual(left, [{ owner: 'daypass_residue' }])
   })
 
-  for (const place of ['role', 'role in database', 'database'] as const) {
-    it(`says how the admin login may write again where its ${place} was set read-only`, async () => {
-      const session = await shop.grant(['role1'])
-      const { adminName, database } = world.shop
-      const whose = {
-        role: `role ${adminName}`,
-        'role in database': `role ${adminName} in database ${database}`,
-        database: `database ${database}`,
-      }[place]
-      await shop.onShop(`alter ${whose} set default_transaction_read_only = on`)
-      const { removal } = await end(session)
-      const [, sql] = /runs: (alter .*;)$/.exec(removal.detail ?? '') ?? []
-      await shop.onShop(`set transaction_read_only = off; ${sql ?? ''}`)
-      await shop
-        .onShop(
-          `set transaction_read_only = off; alter ${whose} reset default_transaction_read_only`,
-        )
-        .catch(() => undefined)
-      await isGone(session)
-
-      assert.equal(sql?.replaceAll('"', ''), `alter ${whose} reset default_transaction_read_only;`)
-    })
-  }
-
-  it('grants nothing through a role that became too powerful between approval and start', async () => {
-    const id = await shop.ask(['role1'])
-    await shop.onShop('alter role orders_reader createdb')
-    try {
-      await broker.tick()
-    } finally {
-      await shop.onShop('alter role orders_reader nocreatedb')
+  it('goes on where somebody made its database or the admin login read-only by default', async () => {
+    const session = await shop.grant()
+    const { adminName, database } = world.shop
+    const places = [
+      `database ${database}`,
+      `role ${adminName}`,
+      `role ${adminName} in database ${database}`,
+    ]
+    await runOn(await shop.urlOf(session), 'create table left_behind (n integer)')
+    for (const place of places) {
+      await shop.onShop(
+        `set transaction_read_only = off; alter ${place} set default_transaction_read_only = on`,
+      )
     }
-    const session = await look(world, id)
-    await broker.tick()
+    const { removal } = await shop.end(session)
+    const left = await shop.userOf(session)
+    const later = await shop.grant(['role1'])
+    for (const place of places) {
+      await shop.onShop(
+        `set transaction_read_only = off; alter ${place} reset default_transaction_read_only`,
+      )
+    }
+    await shop.onShop('drop owned by daypass_residue cascade')
 
-    assert.equal(session.state, 'TERMINATED')
-    assert.equal(session.username, null)
-    assert.match(session.endReason ?? '', /orders_reader is too powerful to lend/)
-    assert.equal(await shop.userOf(session), undefined)
+    assert.equal(removal.state, 'done')
+    assert.equal(left, undefined)
+    assert.equal(later.state, 'GRANTED')
+    await shop.end(later)
   })
 })

@@ -113,6 +113,15 @@ describe('letters', () => {
     assert.match(textOf(ended.id, 'GRANTED') ?? '', /Since then it became TERMINATED\./)
   })
 
+  it('speak of no session where there never was one', async () => {
+    const { id } = await room.ask({ roles: ['role1'] })
+    await terminate(...room.as('admin'), id, { reason: 'an incident' })
+    await room.send()
+    const letter = room.mail.letters.find(({ subject }) => subject.endsWith(`${id} is TERMINATED`))
+
+    assert.match(letter?.text ?? '', /Your request was terminated before it was granted\.\n/)
+  })
+
   it('are not sent about what is decided already, nor to those who have no say any more', async () => {
     const { id } = await room.ask()
     await rows(world.owner.db, `update people set disabled_at = now() where username = 'john'`)

@@ -130,6 +130,49 @@ describe('no step of a grant or a removal may be the last', () => {
       assert.equal(await storyOf(world, id), 'CREATED role_approved APPROVED GRANTED CANCELED')
     }
   })
+
+  for (const [kind, step] of [
+    ['grant', 'g4.after'],
+    ['removal', 'r7.after'],
+  ] as const) {
+    it(`leaves the last word on a ${kind} to the broker that has taken it over`, async () => {
+      const id = await shop.ask()
+      if (kind === 'removal') {
+        await broker.tick()
+        await shop.cancel({ id })
+      }
+      // the other one is at it
+      const reached = async (at: Step): Promise<void> => {
+        if (at !== step) return
+        await rows(
+          world.owner.db,
+          `update session_jobs
+              set claimed_by = gen_random_uuid(), claimed_until = now() + interval '1 minute'
+            where session_id = :id and kind = :kind`,
+          { id, kind },
+        )
+      }
+      await makeBroker(world, { reached }).tick()
+      const jobs = await rows(
+        world.owner.db,
+        'select kind from session_jobs where session_id = :id',
+        { id },
+      )
+      const [said] = await rows<{ login: boolean; removed: boolean }>(
+        world.owner.db,
+        `select login_at is not null as login, removed_at is not null as removed
+           from session_users where session_id = :id`,
+        { id },
+      )
+      await rows(world.owner.db, 'update session_jobs set claimed_until = now()')
+      await broker.tick()
+      if (kind === 'grant') await shop.cancel({ id })
+      await settle([id], async () => (await look(world, id)).removedAt !== null)
+
+      assert.deepEqual(jobs, [{ kind }])
+      assert.deepEqual(said, { login: kind === 'removal', removed: false })
+    })
+  }
 })
 
 const SEEN = `select session_id, role_oid, login_at, removed_at from session_users order by session_id`

@@ -8,6 +8,7 @@ import { seconds } from '../support/oracles-ends.ts'
 import { runOn } from '../support/world.ts'
 import type { Bench } from './bench.ts'
 import type { Cell } from './cell.ts'
+import { upstreamSecretOf } from './secrets.ts'
 
 /** What session users, and people with other tools, do on the data source. */
 export const LEFTOVERS: readonly Cell[] = [
@@ -152,10 +153,10 @@ async function reconnectStorm(bench: Bench): Promise<void> {
   await bench.readyBroker()
   const { id } = await bench.request()
   const session = await bench.granted(id)
-  await bench.onShop(`alter role ${session.username ?? ''} connection limit 100 password 'known'`)
   const url = new URL(bench.world.shop.superuserUrl)
   url.username = session.username ?? ''
-  url.password = 'known'
+  // a password of our own would be set right by the next comparison
+  url.password = await upstreamSecretOf(bench.world, session.id)
   let entered = 0
   let isOver = false
   const storm = Array.from({ length: 8 }, async () => {
@@ -172,15 +173,14 @@ async function reconnectStorm(bench: Bench): Promise<void> {
       await client.end().catch(() => undefined)
     }
   })
+  bench.onClose(() => {
+    isOver = true
+    return Promise.all(storm)
+  })
   await until('the storm blows', () => Promise.resolve(entered > 50), 20_000)
   bench.injected = true
-  try {
-    await bench.cancel(id)
-    await bench.gone(performance.now())
-  } finally {
-    isOver = true
-    await Promise.all(storm)
-  }
+  await bench.cancel(id)
+  await bench.gone(performance.now())
   bench.note(`${String(entered)} connections got in before`)
   await bench.sound()
 }

@@ -36,6 +36,7 @@ const AT_ONCE = 2 * availableParallelism()
 const CELL_DEADLINE_MS = 150_000
 /** For those that run alone: big numbers take their time on a slow machine. */
 const ALONE_DEADLINE_MS = 500_000
+const FAREWELL_MS = 1_000
 
 interface Result {
   readonly cell: Cell
@@ -69,6 +70,8 @@ if (values.list === true) {
 } else {
   clearOnSignals(killParts)
   process.exitCode = await runAll()
+  // what a failed cell left running must not keep the process
+  setTimeout(() => process.exit(), FAREWELL_MS).unref()
 }
 
 async function runAll(): Promise<number> {

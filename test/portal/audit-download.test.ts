@@ -37,6 +37,20 @@ describe('downloading the trail', () => {
   const download = (query: string, as = 'audrey') =>
     request(app).get(`/audit/download?${query}`).set('x-as', as).buffer(true).parse(asText)
 
+  it('writes no record of a HEAD, which takes nothing away', async () => {
+    const count = () => getRow(trail.store.owner.db, `select count(*)::integer as n from records`)
+    const before = await count()
+    const head = await request(app).head('/audit/download?format=csv').set('x-as', 'audrey')
+    const after = await count()
+    const wrong = await request(app).head('/audit/download?format=pdf').set('x-as', 'audrey')
+    const other = await request(app).head('/audit/download?format=csv').set('x-as', 'admin')
+
+    assert.equal(head.status, 200)
+    assert.match(head.get('content-type') ?? '', /^text\/csv/)
+    assert.deepEqual(after, before)
+    assert.deepEqual([wrong.status, other.status], [422, 404])
+  })
+
   it('gives a text file: who, when, zone, filters and count, then a table', async () => {
     const answer = await download('format=text&includeFilters=true&actor=john')
     assert.equal(answer.status, 200)

@@ -81,6 +81,23 @@ describe('what is said on the next page', () => {
     assert.doesNotMatch(later.text, SAID)
   })
 
+  it('is not undone by a part that was asked for before and ends after', async () => {
+    const kept = () =>
+      rows<{ sess: unknown }>(world.owner.db, `select sess from sign_ins order by sid`)
+    const [, token = ''] =
+      /name="_csrf" value="([^"]+)"/.exec((await mark.get('/sessions/new')).text) ?? []
+    const before = await kept()
+    const fields = new URLSearchParams({ ...FIELDS, zone: 'Asia/Kolkata', _csrf: token })
+    const part = await mark
+      .raw('post', '/sessions/preview')
+      .set({ 'x-daypass-part': '1', 'sec-fetch-site': 'same-origin' })
+      .send(fields.toString())
+    const after = await kept()
+
+    assert.match(part.text, /UTC \+5:30/)
+    assert.deepEqual(after, before, 'a sign-in is written whole')
+  })
+
   async function isSaving(): Promise<boolean> {
     const waiting = await rows(
       world.owner.db,

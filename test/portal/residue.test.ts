@@ -55,7 +55,15 @@ describe('what a session left behind, on its page and in the API', () => {
 
   it('is silent while the session is open, then waits for the comparison, then says that there is nothing', async () => {
     const id = await grant()
+    // by a comparison before a removal that was undone by a restore
+    await rows(
+      world.owner.db,
+      `insert into session_residue (session_id, organization_id, database, kind, name, attribution, change, detail, found_at)
+       select id, organization_id, 'shop', 'table', 'early', 'left behind', 'created', '', now() from sessions where id = :id`,
+      { id },
+    )
     const open = await cardOf(id)
+    await rows(world.owner.db, `delete from session_residue where name = 'early'`)
     await end(id)
     const removed = await cardOf(id)
     await compare()
@@ -63,9 +71,9 @@ describe('what a session left behind, on its page and in the API', () => {
     const answer = await portal.api('mark').get(`/sessions/${id}/residue`)
     const body = answer.body as Record<string, unknown>
 
-    assert.equal(open, '', 'nothing to say yet')
+    assert.equal(open, '', 'what is there is in use')
     assert.match(removed, /are being compared/)
-    assert.match(compared, /Nothing was left behind, compared \d{4}-/)
+    assert.match(compared, /Nothing was left behind\. Compared \d{4}-/)
     assert.deepEqual(body['residue'], [])
     assert.match(String(body['comparedAt']), /Z$/)
     assert.match(String(body['beforeAt']), /Z$/)
@@ -93,7 +101,10 @@ describe('what a session left behind, on its page and in the API', () => {
       `drop table "dba's <b>"; drop owned by daypass_residue cascade`,
     )
 
-    assert.match(card, /1 left behind, 1 changed meanwhile, perhaps by others; compared/)
+    assert.match(
+      card,
+      /1 object was left behind\. 1 object changed meanwhile, perhaps by others\. Compared \d{4}-/,
+    )
     assert.match(card, /table public\.mine t_\w+ handed over left behind/)
     assert.match(card, /belongs to daypass_residue now/)
     assert.ok(text.includes('&lt;b&gt;'))

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { auditColumns } from '../../portal/presenters/audit-columns.ts'
-import { offsetText, stamp, stampText, timeColumn } from '../../portal/presenters/zones.ts'
+import {
+  offsetText,
+  stamp,
+  stampText,
+  timeColumn,
+  withTimes,
+} from '../../portal/presenters/zones.ts'
 import { instant } from '../support/trail.ts'
 
 describe('times in a zone', () => {
@@ -30,6 +36,18 @@ describe('times in a zone', () => {
     assert.equal(stampText(summer, column), '2026-07-01 12:00:00 UTC +2')
     const inSummer = timeColumn('Europe/Warsaw', summer)
     assert.equal(stampText(winter, inSummer), '2026-11-23 11:00:00 UTC +1')
+  })
+
+  it('writes the instants of a sentence, but not those of SQL to be run', () => {
+    const sql = `alter role x valid until '2026-11-23T10:00:00.000Z';`
+    assert.equal(
+      withTimes(`It ran out at 2026-11-23T10:00:00.999Z. Run: ${sql}`, 'Europe/Warsaw'),
+      `It ran out at 2026-11-23 11:00:00 UTC +1. Run: ${sql}`,
+    )
+    assert.equal(
+      withTimes('Late: 2026-13-45T10:00:00Z.', 'Europe/Warsaw'),
+      'Late: 2026-13-45T10:00:00Z.',
+    )
   })
 
   it('tells the two halves of a repeated hour apart', () => {

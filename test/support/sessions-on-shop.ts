@@ -3,7 +3,7 @@ import type { SessionId } from '../../lib/ids.ts'
 import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import type { Session } from '../../db/sessions.ts'
 import { rows } from '../../db/store.ts'
-import { look, type HandBroker } from './broker.ts'
+import { look, until, type HandBroker } from './broker.ts'
 import { runOn, type World } from './world.ts'
 
 /** What tests of the broker do all day, on a world in which nobody has to approve anything. */
@@ -13,8 +13,14 @@ export interface ShopSessions {
   grant(roles?: readonly string[]): Promise<Session>
   /** Cancels, and lets the broker do nothing yet. */
   cancel(session: { readonly id: SessionId }): Promise<void>
+  /** Cancels, lets the broker tick once, and looks. */
+  end(session: { readonly id: SessionId }): Promise<Session>
   /** Makes put-off jobs due at once. */
   hurry(): Promise<void>
+  /** Lets the broker try again until the session's user is gone. */
+  untilGone(session: { readonly uuid: string }): Promise<void>
+  /** Lets the broker try again until the removal is told as done. */
+  untilDone(session: { readonly id: SessionId }): Promise<void>
   onShop<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]>
   /** The session's user as the data source has it. */
   userOf(session: { readonly uuid: string }): Promise<ShopUser | undefined>
@@ -46,6 +52,28 @@ export async function openShop(world: World, broker: HandBroker): Promise<ShopSe
     })
     return id
   }
+  const cancelAsMark: ShopSessions['cancel'] = async ({ id }) => {
+    await cancel(world.portal, world.scopes.mark, world.origins.mark, id)
+  }
+  const hurry = async (): Promise<void> => {
+    await rows(world.owner.db, `update session_jobs set due_at = now() where claimed_until is null`)
+  }
+  const userOf: ShopSessions['userOf'] = async ({ uuid }) => {
+    const [user] = await onShop<ShopUser>(
+      `select rolname as name, oid, rolcanlogin as login, rolconnlimit as limit,
+              rolvaliduntil as "validUntil"
+         from pg_roles
+        where shobj_description(oid, 'pg_authid') = $1`,
+      [uuid],
+    )
+    return user
+  }
+  const trying = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+    until(what, async () => {
+      await hurry()
+      await broker.tick()
+      return isSo()
+    })
   return {
     ask,
     onShop,
@@ -54,25 +82,18 @@ export async function openShop(world: World, broker: HandBroker): Promise<ShopSe
       await broker.tick()
       return look(world, id)
     },
-    cancel: async ({ id }) => {
-      await cancel(world.portal, world.scopes.mark, world.origins.mark, id)
+    cancel: cancelAsMark,
+    end: async (session) => {
+      await cancelAsMark(session)
+      await broker.tick()
+      return look(world, session.id)
     },
-    hurry: async () => {
-      await rows(
-        world.owner.db,
-        `update session_jobs set due_at = now() where claimed_until is null`,
-      )
-    },
-    userOf: async ({ uuid }) =>
-      (
-        await onShop<ShopUser>(
-          `select rolname as name, oid, rolcanlogin as login, rolconnlimit as limit,
-                  rolvaliduntil as "validUntil"
-             from pg_roles
-            where shobj_description(oid, 'pg_authid') = $1`,
-          [uuid],
-        )
-      )[0],
+    hurry,
+    untilGone: (session) =>
+      trying('the role is gone', async () => (await userOf(session)) === undefined),
+    untilDone: ({ id }) =>
+      trying('the removal is done', async () => (await look(world, id)).removal.state === 'done'),
+    userOf,
     urlOf: async ({ username }, database = world.shop.database) => {
       await onShop(`alter role ${username ?? ''} password 'known'`)
       const url = new URL(world.shop.superuserUrl)

@@ -247,8 +247,10 @@ async function dropShop({ cluster, database, superuserUrl, adminName }: Shop): P
        from pg_roles r
        join pg_auth_members m on m.member = r.oid and m.roleid = 'daypass_session'::regrole
       where r.rolname like 'dp!_%' escape '!'
-        and exists (select from pg_auth_members a
-                     where a.roleid = r.oid and a.member = to_regrole($1))`,
+        -- before 16 who makes a role is no member of it
+        and (m.grantor = to_regrole($1)
+             or exists (select from pg_auth_members a
+                         where a.roleid = r.oid and a.member = to_regrole($1)))`,
     [adminName],
   )
   for (const { name } of users) {
