@@ -16,6 +16,11 @@ export interface Config {
     readonly tls: TlsFiles | undefined
     /** host:port that people connect to, where it differs from what the proxy listens on. */
     readonly publicAddress: Address | undefined
+    /** How many processes share its port. */
+    readonly processes: number
+    readonly limits: ProxyLimits
+    /** Where its metrics are served; unset: nowhere. */
+    readonly metrics: Address | undefined
   }
   readonly publicUrl: URL
   readonly insecureHttp: boolean
@@ -35,6 +40,34 @@ export interface Config {
   readonly logLevel: LogLevel
   /** What the operator should know but need not stop the start, a sentence each. */
   readonly warnings: readonly string[]
+}
+
+/** What one process of the proxy grants at most; see docs/tuning.md. */
+export interface ProxyLimits {
+  /** Connections that a session may have open at once; unset: as its session user was made for. */
+  readonly sessionConnections: number | undefined
+  /** Seconds without a statement and outside a transaction; 0: for ever. */
+  readonly idleSeconds: number
+  /** Seconds from the first byte to the first statement. */
+  readonly handshakeSeconds: number
+  /** Connections that are logging in at once, from everywhere and from one address. */
+  readonly handshakes: number
+  readonly handshakesPerAddress: number
+  /** Failed logins a minute from one address before it is slowed. */
+  readonly failedLogins: number
+  /** Seconds that a statement or transaction under way is given when the proxy stops. */
+  readonly drainSeconds: number
+}
+
+/** Limits of a proxy whose settings say nothing of them. */
+export const PROXY_LIMITS: ProxyLimits = {
+  sessionConnections: undefined,
+  idleSeconds: 0,
+  handshakeSeconds: 60,
+  handshakes: 512,
+  handshakesPerAddress: 256,
+  failedLogins: 20,
+  drainSeconds: 3,
 }
 
 export interface Address {
@@ -60,6 +93,16 @@ export class ConfigError extends AppError {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const KEY_BYTES = 32
+/** More than any machine needs: one takes a processor, and some 15 connections to the store. */
+const PROCESSES_MOST = 64
+/** What the proxy's limits may be: numbers of connections, and seconds. */
+const WITHIN = {
+  CONNECTIONS: [1, 100_000],
+  DAY: [0, 86_400],
+  MINUTES: [1, 600],
+  // whoever stops the proxy waits 12 s for it, and ends it then
+  SOON: [0, 5],
+} as const
 const KNOWN = new Set([
   'DAYPASS_STORE_URL',
   'DAYPASS_STORE_OWNER_URL',
@@ -70,6 +113,16 @@ const KNOWN = new Set([
   'DAYPASS_PROXY_HOST',
   'DAYPASS_PROXY_PORT',
   'DAYPASS_PROXY_PUBLIC_ADDRESS',
+  'DAYPASS_PROXY_PROCESSES',
+  'DAYPASS_PROXY_SESSION_CONNECTIONS',
+  'DAYPASS_PROXY_IDLE_SECONDS',
+  'DAYPASS_PROXY_HANDSHAKE_SECONDS',
+  'DAYPASS_PROXY_HANDSHAKES',
+  'DAYPASS_PROXY_HANDSHAKES_PER_ADDRESS',
+  'DAYPASS_PROXY_FAILED_LOGINS',
+  'DAYPASS_PROXY_DRAIN_SECONDS',
+  'DAYPASS_PROXY_METRICS_HOST',
+  'DAYPASS_PROXY_METRICS_PORT',
   'DAYPASS_PUBLIC_URL',
   'DAYPASS_INSECURE_HTTP',
   'DAYPASS_DEMO',
@@ -110,6 +163,9 @@ export function readConfig(environment: Environment = process.env): Config {
       ...proxy,
       tls: reader.tls('DAYPASS_PROXY_TLS'),
       publicAddress: reader.publicAddress('DAYPASS_PROXY_PUBLIC_ADDRESS'),
+      processes: reader.count('DAYPASS_PROXY_PROCESSES', 1, PROCESSES_MOST),
+      limits: readProxyLimits(reader),
+      metrics: reader.optionalAddress('DAYPASS_PROXY_METRICS'),
     },
     publicUrl: reader.publicUrl(portal, portalTls !== undefined, insecureHttp),
     insecureHttp,
@@ -162,6 +218,36 @@ export function environmentWith(
   return { ...environment, ...more }
 }
 
+function readProxyLimits(reader: Reader): ProxyLimits {
+  const {
+    sessionConnections,
+    idleSeconds,
+    handshakeSeconds,
+    handshakes,
+    handshakesPerAddress,
+    failedLogins,
+    drainSeconds,
+  } = PROXY_LIMITS
+  const { CONNECTIONS, DAY, MINUTES, SOON } = WITHIN
+  return {
+    sessionConnections: reader.within(
+      'DAYPASS_PROXY_SESSION_CONNECTIONS',
+      sessionConnections,
+      CONNECTIONS,
+    ),
+    idleSeconds: reader.within('DAYPASS_PROXY_IDLE_SECONDS', idleSeconds, DAY),
+    handshakeSeconds: reader.within('DAYPASS_PROXY_HANDSHAKE_SECONDS', handshakeSeconds, MINUTES),
+    handshakes: reader.within('DAYPASS_PROXY_HANDSHAKES', handshakes, CONNECTIONS),
+    handshakesPerAddress: reader.within(
+      'DAYPASS_PROXY_HANDSHAKES_PER_ADDRESS',
+      handshakesPerAddress,
+      CONNECTIONS,
+    ),
+    failedLogins: reader.within('DAYPASS_PROXY_FAILED_LOGINS', failedLogins, CONNECTIONS),
+    drainSeconds: reader.within('DAYPASS_PROXY_DRAIN_SECONDS', drainSeconds, SOON),
+  }
+}
+
 class Reader {
   readonly faults: string[] = []
   readonly #environment: Environment
@@ -210,6 +296,36 @@ class Reader {
       host: this.text(`${prefix}_HOST`) ?? otherwise.host,
       port: port === undefined ? otherwise.port : this.#port(`${prefix}_PORT`, port),
     }
+  }
+
+  /** Nowhere unless there is a port; without a host on this machine only. */
+  optionalAddress(prefix: string): Address | undefined {
+    if (this.text(`${prefix}_PORT`) === undefined) return undefined
+    return this.address(prefix, { host: '127.0.0.1', port: 0 })
+  }
+
+  count(name: string, otherwise: number, most: number): number {
+    const text = this.text(name)
+    if (text === undefined) return otherwise
+    const count = Number(text)
+    if (Number.isInteger(count) && count >= 1 && count <= most) return count
+    this.faults.push(`${name} must be a whole number from 1 to ${String(most)}, not "${text}"`)
+    return otherwise
+  }
+
+  /** A whole number between two others. */
+  within<T extends number | undefined>(
+    name: string,
+    otherwise: T,
+    [least, most]: readonly [number, number],
+  ): number | T {
+    const text = this.text(name)
+    if (text === undefined) return otherwise
+    const number = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN
+    if (number >= least && number <= most) return number
+    const range = `${String(least)} to ${String(most)}`
+    this.faults.push(`${name} must be a whole number from ${range}, not "${text}"`)
+    return otherwise
   }
 
   publicAddress(name: string): Address | undefined {

@@ -52,7 +52,6 @@ export async function writeLetters(
   const before = await countBefore(tx, organizationId, { alert, at })
   if (before >= LETTERS_AT_MOST) return
   const isLast = before === LETTERS_AT_MOST - 1
-  const storm = isLast ? ' Further alerts of this rule are on the page alone for now.' : ''
   await queueMail(tx, organizationId, {
     kind: 'alert_raised',
     key: alert.id,
@@ -61,7 +60,7 @@ export async function writeLetters(
     facts: {
       rule: alert.rule,
       title: ALERT_TITLES[alert.rule],
-      detail: alert.detail + storm,
+      ...(isLast ? { storm: 'true' } : {}),
     },
     dueAt: at,
   })
@@ -89,6 +88,16 @@ async function countBefore(
     },
   )
   return count
+}
+
+/** What an alert says at this moment; undefined once it is resolved. */
+export async function findOpenDetail(db: Db, id: string): Promise<string | undefined> {
+  const alert = await findRow<{ detail: string }>(
+    db,
+    'select detail from alerts where id = cast(:id as uuid) and resolved_at is null',
+    { id },
+  )
+  return alert?.detail
 }
 
 /** True where somebody is among those whom the rule of an alert names at this moment. */

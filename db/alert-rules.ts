@@ -40,8 +40,8 @@ export const ALERT_TITLES: Readonly<Record<AlertRule, string>> = {
   password_changed: 'A password was changed in a session',
   residue: 'A session left something behind',
   direct_access: 'Session users may reach the data source past the proxy',
-  data_source_unreachable: 'A data source can not be reached',
-  mail_failing: 'Letters can not be sent',
+  data_source_unreachable: "A data source can't be reached",
+  mail_failing: "Letters can't be sent",
 }
 
 /** A letter that can't be sent would say that letters can't be sent. */

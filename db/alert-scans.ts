@@ -1,4 +1,5 @@
 import type { Breach } from './alerts.ts'
+import { LOGIN_LEFT } from './removals.ts'
 import { getRow, rows, type Db, type Transaction } from './store.ts'
 
 /** Whose breaches are looked for, and how long one may last before it counts. */
@@ -13,8 +14,15 @@ export function listLateRemovals(db: Db, watch: Watch): Promise<Breach[]> {
     db,
     `select 'removal_late' as rule, cast(s.id as text) as key, s.id as "sessionId",
             s.data_source_id as "dataSourceId",
-            format('Session %s ended, and %s is still on %s: %s', s.id, u.username, d.name,
-                   coalesce(j.detail, 'no broker has tried yet.')) as detail
+            format('Session %s ended, and %s is still on %s%s: %s', s.id, u.username, d.name,
+                   case ${LOGIN_LEFT}
+                   when 'remains' then ' AND CAN STILL LOG IN THERE DIRECTLY, past the proxies'
+                   when 'unproven' then ' and MAY STILL LOG IN THERE DIRECTLY, past the proxies'
+                   else '; nobody can log in as it any more'
+                   end,
+                   coalesce(j.detail, case when ${IS_CLAIMED}
+                                           then 'a broker is at work on it.'
+                                           else 'no broker has tried yet.' end)) as detail
        from session_users u
        join sessions s on s.id = u.session_id
        join data_sources d on d.id = s.data_source_id
@@ -35,7 +43,9 @@ export function listLateGrants(db: Db, watch: Watch): Promise<Breach[]> {
     `select 'grant_late' as rule, cast(s.id as text) as key, s.id as "sessionId",
             s.data_source_id as "dataSourceId",
             format('Session %s should have started on %s: %s', s.id, d.name,
-                   coalesce(j.detail, 'no broker has tried yet.')) as detail
+                   coalesce(j.detail, case when ${IS_CLAIMED}
+                                           then 'a broker is at work on it.'
+                                           else 'no broker has tried yet.' end)) as detail
        from sessions s
        join data_sources d on d.id = s.data_source_id
        left join session_jobs j on j.session_id = s.id and j.kind = 'grant'
@@ -171,6 +181,9 @@ export async function giveUpAfter(tx: Transaction, milliseconds: number): Promis
     { milliseconds: String(milliseconds) },
   )
 }
+
+/** SQL: a broker is at work on the job `j` at this moment. */
+const IS_CLAIMED = 'j.claimed_until > now()'
 
 /** Past this many of a kind, one alert more tells nobody anything. */
 const AT_MOST = 200

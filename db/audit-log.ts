@@ -33,6 +33,7 @@ export const ACTIONS = [
   'connection.closed',
   'connection.refused',
   'recording.viewed',
+  'recording.dropped',
   'data_source.created',
   'data_source.changed',
   'data_source.tested',

@@ -27,7 +27,7 @@ export function storable(text: string): string {
   if (text.includes('\u0000') || LONE_SURROGATE.test(text)) {
     throw new AppError(
       'text_not_storable',
-      'The text holds a NUL or half a character, which a record can not keep: remove it and try again.',
+      "The text holds a NUL or half a character, which a record can't keep: remove it and try again.",
     )
   }
   return text

@@ -24,6 +24,8 @@ export interface NewConnection {
   readonly database: string
   readonly clientIp: string
   readonly applicationName: string
+  /** How many the session may have at once; undefined: as its user was made for. */
+  readonly most?: number | undefined
 }
 
 /**
@@ -44,12 +46,12 @@ export async function openConnection(tx: Transaction, opened: NewConnection): Pr
             clock_timestamp()
        from session_users u
       where u.session_id = :sessionId
-        and u.connection_limit > (select count(*)
+        and coalesce(cast(:most as integer), u.connection_limit) > (select count(*)
                                     from connections c
                                    where c.session_id = u.session_id
                                      and c.closed_at is null)
   returning id`,
-    { ...opened },
+    { ...opened, most: opened.most ?? null },
   )
   return row !== undefined
 }

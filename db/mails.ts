@@ -6,7 +6,7 @@ import { findRow, getRow, iso, preparedRows, rows, type Db, type Transaction } f
  * What a letter is about; broker/letters/letters.ts writes the sentences when it is sent, out of what the
  * store says then and of these facts: session_changed {change, by, reason, roles, votes} ·
  * session_ends_soon {minutes, end} · extension_waits and extension_decided {extension, ...} ·
- * proposal_waits {summary, by, path} · alert_raised {rule, title, detail}.
+ * proposal_waits {summary, by, path} · alert_raised {rule, title, storm}.
  */
 export const MAIL_KINDS = [
   'waits_for_you',

@@ -3,8 +3,11 @@ import { sentenceOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { rows, type Db } from './store.ts'
 
-/** `daypass_work`: the broker has something to do; `daypass_ends`: proxies must cut a session. */
-export type Channel = 'daypass_work' | 'daypass_ends'
+/**
+ * `daypass_work`: the broker has something to do; `daypass_ends`: proxies must cut a session;
+ * `daypass_cancels`: a proxy looks for the one that gave a cancel key out.
+ */
+export type Channel = 'daypass_work' | 'daypass_ends' | 'daypass_cancels'
 
 /** A wait that grows to this before the listener dials again, in milliseconds. */
 const LONGEST_PAUSE_MS = 5_000

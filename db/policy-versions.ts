@@ -12,6 +12,8 @@ export interface Policy {
   readonly justification: { readonly pattern: string; readonly message: string }
   /** The longest that a request whose window counts from approval waits for it. */
   readonly requestLifeMinutes: number
+  /** How long recordings are kept; null is for ever, and so it was where a version doesn't say. */
+  readonly recordingMonths?: number | null
 }
 
 export interface PolicyRole {

@@ -227,6 +227,23 @@ grant select (created_at, databases, default_database, disabled_at, host, id, ju
 
 grant select (databases, default_database, disabled_at, host, id, name, organization_id, port, tls_ca, tls_mode) on data_sources to daypass_proxy
 
+table dropped_recordings (
+  session_id bigint not null,
+  organization_id uuid not null,
+  month date not null,
+  statements bigint not null,
+  kept_months integer not null,
+  dropped_at timestamp(3) with time zone not null,
+  constraint dropped_recordings_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint dropped_recordings_pkey PRIMARY KEY (session_id, month, dropped_at)
+)
+
+CREATE INDEX dropped_recordings_by_time ON public.dropped_recordings USING btree (dropped_at)
+
+grant select on dropped_recordings to daypass_auditor
+
+grant select on dropped_recordings to daypass_portal
+
 table extension_approvals (
   extension_id uuid not null,
   role_id uuid not null,
@@ -367,8 +384,11 @@ table organizations (
   account_id text not null,
   created_at timestamp(3) with time zone not null default now(),
   request_life_minutes integer not null default 10080,
+  recording_months integer,
+  recording_months_since timestamp(3) with time zone not null default now(),
   constraint account_ids_are_unique UNIQUE (account_id),
   constraint organizations_pkey PRIMARY KEY (id),
+  constraint recordings_are_kept_for_sensible_times CHECK (((recording_months >= 1) AND (recording_months <= 1200))),
   constraint request_lives_are_sensible CHECK (((request_life_minutes >= 1) AND (request_life_minutes <= 527040)))
 )
 
@@ -378,7 +398,7 @@ grant select on organizations to daypass_broker
 
 grant select on organizations to daypass_portal
 
-grant update (request_life_minutes) on organizations to daypass_portal
+grant update (recording_months, request_life_minutes) on organizations to daypass_portal
 
 grant select on organizations to daypass_proxy
 
@@ -594,6 +614,32 @@ grant select on roles to daypass_broker
 grant insert, select, update on roles to daypass_portal
 
 grant select on roles to daypass_proxy
+
+table running_statements (
+  connection_id uuid not null,
+  proxy_id uuid not null,
+  session_id bigint not null,
+  organization_id uuid not null,
+  number bigint not null,
+  text text not null,
+  text_bytes bigint not null,
+  kind text not null,
+  started_at timestamp(3) with time zone not null,
+  rows bigint not null,
+  bytes bigint not null,
+  told_at timestamp(3) with time zone not null,
+  constraint running_statements_pkey PRIMARY KEY (connection_id)
+)
+
+CREATE INDEX running_statements_by_proxy ON public.running_statements USING btree (proxy_id)
+
+CREATE INDEX running_statements_by_session ON public.running_statements USING btree (session_id)
+
+grant select on running_statements to daypass_auditor
+
+grant select on running_statements to daypass_portal
+
+grant delete, insert, select, update on running_statements to daypass_proxy
 
 table sealing_keys (
   part text not null,
@@ -1077,6 +1123,18 @@ end
 $function$
 
 
+CREATE OR REPLACE FUNCTION public.begin_recording_months()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.recording_months_since := clock_timestamp();
+  return new;
+end
+$function$
+
+
 CREATE OR REPLACE FUNCTION public.canonical_json(value jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -1093,6 +1151,101 @@ begin
         from jsonb_array_elements(value) with ordinality as items(item, place))
     else to_json(value #>> '{}')::text
   end;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION public.drop_old_recordings()
+ RETURNS TABLE(month date, statements bigint, sessions bigint, kept_months integer)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
+AS $function$
+#variable_conflict use_column
+declare
+  kept integer;
+  kept_from timestamptz;
+  moment timestamptz(3);
+  child record;
+  fact record;
+  event uuid;
+  gone date[] := '{}';
+begin
+  perform pg_advisory_xact_lock(hashtext('daypass add_partitions'));
+  -- a month's table holds every company's: the longest time counts, and who keeps them for ever keeps all
+  select case when bool_and(o.recording_months is not null
+                            and o.recording_months_since <= now() - interval '1 day')
+              then max(o.recording_months) end
+    into kept
+    from public.organizations o;
+  if kept is null then
+    return;
+  end if;
+  kept_from := date_trunc('month', (now() at time zone 'UTC') - make_interval(months => greatest(kept, 1)))
+                 at time zone 'UTC';
+  moment := date_trunc('milliseconds', clock_timestamp());
+  for child in
+    select c.relname as name,
+           (substring(b.bounds from 'FROM \(''([^'']+)''\)')::timestamptz at time zone 'UTC')::date as first_day
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     cross join lateral pg_get_expr(c.relpartbound, c.oid) as b(bounds)
+     where i.inhparent = 'public.statements'::regclass
+       and substring(b.bounds from 'TO \(''([^'']+)''\)')::timestamptz <= kept_from
+     order by 2
+  loop
+    -- nothing joins what is counted
+    execute format('lock table public.%I in share mode', child.name);
+    execute format('insert into public.dropped_recordings '
+      || 'select session_id, organization_id, %L, count(*), %s, %L from public.%I group by 1, 2',
+      child.first_day, kept, moment, child.name);
+    execute format('drop table public.%I', child.name);
+    gone := gone || child.first_day;
+  end loop;
+  -- what was recorded while no month's table was there, or arrived after it went
+  with late as (
+    delete from public.statements_default s
+     where s.started_at < kept_from
+ returning s.session_id, s.organization_id, date_trunc('month', s.started_at at time zone 'UTC')::date as month
+  ), counted as (
+    select late.session_id, late.organization_id, late.month, count(*) as statements
+      from late
+     group by 1, 2, 3
+  )
+  insert into public.dropped_recordings as d (session_id, organization_id, month, statements, kept_months, dropped_at)
+  select c.session_id, c.organization_id, c.month, c.statements, kept, moment
+    from counted c
+      on conflict (session_id, month, dropped_at) do update set statements = d.statements + excluded.statements;
+  for fact in
+    select d.month, o.id, o.name, o.account_id, sum(d.statements) as statements, count(*) as sessions
+      from public.dropped_recordings d
+      join public.organizations o on o.id = d.organization_id
+     where d.dropped_at = moment
+     group by d.month, o.id
+     order by d.month, o.id
+  loop
+    event := public.event_id_now();
+    insert into public.records (at, event_id, organization_id, action, area, actor_name, outcome, body)
+    values (moment, event, fact.id, 'recording.dropped', 'sessions', 'system', 'ok',
+            public.canonical_json(jsonb_build_object(
+      'version', '1', 'event_id', event, 'at', to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+      'organization', jsonb_build_object('id', fact.id, 'name', fact.name, 'account_id', fact.account_id),
+      'action', 'recording.dropped', 'area', 'sessions', 'outcome', 'ok', 'correlation_id', event,
+      'actor', jsonb_build_object('type', 'system', 'id', 'store', 'name', 'system'),
+      'subject', jsonb_build_object('type', 'recordings', 'id', to_char(fact.month, 'YYYY-MM'),
+                                    'name', 'recordings of ' || to_char(fact.month, 'YYYY-MM')),
+      'details', jsonb_build_object(
+        'from', to_char(fact.month, 'YYYY-MM-DD') || 'T00:00:00.000Z',
+        'until', to_char(fact.month + interval '1 month', 'YYYY-MM-DD') || 'T00:00:00.000Z',
+        'statements', fact.statements::text, 'sessions', fact.sessions::text, 'kept_months', kept::text))));
+  end loop;
+  return query
+    select m.month, coalesce(sum(d.statements), 0)::bigint, count(d.session_id), kept
+      from (select unnest(gone) union select d.month from public.dropped_recordings d where d.dropped_at = moment) m(month)
+      left join public.dropped_recordings d on d.month = m.month and d.dropped_at = moment
+     group by m.month
+     order by m.month;
 end
 $function$
 
@@ -1153,6 +1306,10 @@ AS $function$
       'message', coalesce((select value from public.settings where name = 'justification_message'), '')),
     'requestLifeMinutes', (
       select o.request_life_minutes
+        from public.organizations o
+       where o.id = organization),
+    'recordingMonths', (
+      select o.recording_months
         from public.organizations o
        where o.id = organization))
 $function$

@@ -2,6 +2,7 @@ import { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import type { RecordState } from './audit-log.ts'
 import type { Scope } from './scope.ts'
+import { LOGIN_LEFT, type Removal } from './removals.ts'
 import { DECIDABLE, readerOf, VISIBLE } from './session-visibility.ts'
 import { preparedRows, rows, type Db } from './store.ts'
 
@@ -41,14 +42,6 @@ export interface Session {
   /** The version of the policy it was asked under; null for those from before versions began. */
   readonly policyVersion: number | null
   readonly roles: readonly SessionRole[]
-}
-
-/** What has become of a session's database user since its end. */
-export interface Removal {
-  /** `blocked`: it has been tried for longer than it should take; it is tried for ever. */
-  readonly state: 'none' | 'pending' | 'blocked' | 'done'
-  /** Why the last try failed, in a sentence. */
-  readonly detail: string | null
 }
 
 export interface Requester {
@@ -234,6 +227,7 @@ const SESSION = `
                  when s.removed_at is not null then 'done'
                  else 'none'
             end as "removalState", j.detail as "removalDetail",
+${LOGIN_LEFT} as "removalLogin",
             case when s.state = 'APPROVED' and s.start_at <= now()
                  then case when d.disabled_at is null then w.detail else 'the data source is disabled.' end
             end as "waitingFor", s.policy_version as "policyVersion", asked.roles
@@ -257,6 +251,7 @@ interface Row extends Shared {
   readonly requesterDisabled: boolean
   readonly removalState: Removal['state']
   readonly removalDetail: string | null
+  readonly removalLogin: Removal['login']
   readonly roles: readonly RoleRow[]
 }
 
@@ -267,8 +262,10 @@ export interface RoleRow extends Omit<SessionRole, 'decidedAt' | 'approvals'> {
 }
 
 function parseRow(row: Row): Session {
-  const { dataSourceId, dataSourceName, roles, removalState, removalDetail, ...rest } = row
-  const { requesterId, requesterUsername, requesterName, requesterDisabled, ...shared } = rest
+  const { dataSourceId, dataSourceName, roles, ...rest } = row
+  const { removalState, removalDetail, removalLogin, ...others } = rest
+  const { requesterId, requesterUsername, requesterName, requesterDisabled, ...shared } = others
+  const isDue = removalState === 'pending' || removalState === 'blocked'
   return {
     ...shared,
     dataSource: { id: dataSourceId, name: dataSourceName },
@@ -278,7 +275,7 @@ function parseRow(row: Row): Session {
       displayName: requesterName,
       disabled: requesterDisabled,
     },
-    removal: { state: removalState, detail: removalDetail },
+    removal: { state: removalState, detail: removalDetail, login: isDue ? removalLogin : null },
     roles: roles.map(parseRole),
   }
 }

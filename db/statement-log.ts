@@ -65,6 +65,14 @@ export async function appendStatements(db: Db, batch: readonly StatementRow[]): 
   )
 }
 
+/** The values as the store keeps them, in JSON. */
+export function bindValuesText(values: StatementRow['values']): string {
+  if (values.length === 0) return '[]'
+  const text = JSON.stringify(values)
+  // a call for every value costs more than all the rest
+  return text.includes('\\u0000') ? JSON.stringify(values, showNul) : text
+}
+
 function showNul(_name: string, value: unknown): unknown {
   return typeof value === 'string' ? value.replace(NUL, SHOWN_NUL) : value
 }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
+import { Socket } from 'node:net'
 import knex, { type Knex } from 'knex'
 import { DateTime } from 'luxon'
 import pg from 'pg'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { storable } from './canonical.ts'
+import { endWhenSilent } from './silence.ts'
 
 /** A pool or an open transaction of the store: where SQL may run. */
 export type Db = Knex
@@ -28,6 +30,8 @@ export class StoreUnreachable extends AppError {
 
 /** How long a statement on the store may run before it is given up, in milliseconds. */
 const STATEMENT_DEADLINE_MS = 30_000
+/** By then the store has said that it gave a statement up; if it has not, it is not there. */
+const SILENCE_BEYOND_MS = 2_000
 const CONNECT_DEADLINE_MS = 5_000
 const ACQUIRE_DEADLINE_MS = 10_000
 /** As long as a broker's claim on a job; see CLAIM_SECONDS. */
@@ -44,8 +48,14 @@ const NAMES = new Map<string, string>()
 const TYPES = new pg.TypeOverrides()
 TYPES.setTypeParser(TIMESTAMPTZ, parseInstant)
 
-/** Opens a pool on the store; nothing is dialled until the first statement. */
-export function openStore(url: string, { poolSize = POOL_SIZE } = {}): Store {
+/**
+ * Opens a pool on the store; nothing is dialled until the first statement. A statement is given up
+ * after `deadlineMs`, by the store itself or, soon after, by us.
+ */
+export function openStore(
+  url: string,
+  { poolSize = POOL_SIZE, deadlineMs = STATEMENT_DEADLINE_MS } = {},
+): Store {
   const db = knex({
     client: 'pg',
     connection: {
@@ -55,11 +65,18 @@ export function openStore(url: string, { poolSize = POOL_SIZE } = {}): Store {
           TYPES.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
       },
       application_name: 'daypass',
-      statement_timeout: STATEMENT_DEADLINE_MS,
+      statement_timeout: deadlineMs,
       connectionTimeoutMillis: CONNECT_DEADLINE_MS,
       keepAlive: true,
     },
-    pool: { min: 0, max: poolSize },
+    pool: {
+      min: 0,
+      max: poolSize,
+      afterCreate: ({ connection: { stream } }: pg.Client, done: () => void) => {
+        if (stream instanceof Socket) endWhenSilent(stream, deadlineMs + SILENCE_BEYOND_MS)
+        done()
+      },
+    },
     log: QUIET,
     acquireConnectionTimeout: ACQUIRE_DEADLINE_MS,
   })

@@ -14,6 +14,7 @@ export const TASKS = [
   'comparison',
   'check',
   'mail',
+  'retention',
 ] as const
 export type Task = (typeof TASKS)[number]
 

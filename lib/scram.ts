@@ -88,7 +88,7 @@ export async function deriveScramKeys(
 }
 
 /** HMAC-SHA-256. */
-export function hmac(key: Buffer, text: string): Buffer {
+export function hmac(key: Buffer, text: string | Buffer): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 

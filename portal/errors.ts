@@ -77,7 +77,7 @@ const STATUS: Readonly<Record<string, number>> = {
 const STORE_AWAY: Failure = {
   status: 503,
   code: 'store_unreachable',
-  sentence: 'Daypass can not reach its store at the moment. Nothing was changed. Try again soon.',
+  sentence: "Daypass can't reach its store at the moment. Nothing was changed. Try again soon.",
   mistakes: {},
   retryAfter: 5,
 }
@@ -136,7 +136,7 @@ function foreseen(thrown: unknown): AppError | undefined {
 
 /** What express and its body parser throw (http-errors), as our own. */
 const FROM_BODY_PARSER: Readonly<Record<number, () => AppError>> = {
-  400: () => new AppError('malformed_request', 'The request can not be read: check its syntax.'),
+  400: () => new AppError('malformed_request', "The request can't be read: check its syntax."),
   403: () =>
     new AppError(
       'form_outdated',

@@ -87,7 +87,7 @@ export function noteLate({ log }: PortalDeps): ErrorRequestHandler {
 }
 
 const HEADINGS: Readonly<Record<number, string>> = {
-  400: 'This can not be read',
+  400: "This can't be read",
   403: 'This was not allowed',
   404: 'Nothing here',
   405: 'Not in this way',

@@ -12,6 +12,7 @@ export interface Views {
   readonly 'sessions/index': pages.SessionsPage
   readonly 'sessions/fresh': pages.FreshSessionPage
   readonly 'sessions/show': pages.SessionPage
+  readonly 'sessions/running': pages.RunningPage
   readonly 'approvals/index': pages.ApprovalsPage
   readonly 'history/index': pages.HistoryPage
   readonly 'audit/index': pages.AuditPage
@@ -27,6 +28,7 @@ export interface Views {
   readonly 'policy/version': pages.PolicyVersionPage
   readonly 'policy/justification': pages.JustificationPage
   readonly 'policy/request-life': pages.RequestLifePage
+  readonly 'policy/recordings': pages.RetentionPage
   readonly 'groups/index': pages.GroupsPage
   readonly 'groups/show': pages.GroupPage
   readonly 'groups/fresh': pages.GroupFormPage

@@ -20,6 +20,7 @@ import { freshSessionPages } from './pages/fresh-session.ts'
 import { groupPages } from './pages/groups.ts'
 import { home } from './pages/home.ts'
 import { policyPages } from './pages/policy.ts'
+import { runningPage } from './pages/running.ts'
 import { sessionPages } from './pages/session.ts'
 import { sessionLists } from './pages/sessions.ts'
 import { signInPages, type SignInDeps } from './pages/sign-in.ts'
@@ -27,6 +28,7 @@ import { taskPages } from './pages/tasks.ts'
 import {
   justificationPages,
   requestLifePages,
+  retentionPages,
   roleTermsPages,
   sourceTermsPages,
 } from './pages/terms.ts'
@@ -66,6 +68,7 @@ function sessionRoutes(deps: PortalDeps): Route[] {
     post('/sessions/termination', lists.terminateAll),
     get('/sessions/termination', lists.back),
     get('/sessions/:id', session.show),
+    get('/sessions/:id/running', runningPage(deps)),
     post('/sessions/:id/approval', session.approve),
     post('/sessions/:id/denial', session.deny),
     post('/sessions/:id/cancellation', session.cancel),
@@ -130,6 +133,7 @@ function policyRoutes(deps: PortalDeps): Route[] {
   const policy = policyPages(deps)
   const justification = justificationPages(deps)
   const requestLife = requestLifePages(deps)
+  const retention = retentionPages(deps)
   const role = roleTermsPages(deps)
   const source = sourceTermsPages(deps)
   const groups = groupPages(deps)
@@ -142,6 +146,8 @@ function policyRoutes(deps: PortalDeps): Route[] {
     get('/policy/justification/trial', justification.back),
     get('/policy/request-life', requestLife.fresh),
     post('/policy/request-life', requestLife.create),
+    get('/policy/recordings', retention.fresh),
+    post('/policy/recordings', retention.create),
     post('/policy/proposals/:id/approval', policy.apply),
     post('/policy/proposals/:id/rejection', policy.reject),
     post('/policy/proposals/:id/withdrawal', policy.withdraw),
@@ -207,6 +213,7 @@ function policyApiRoutes(deps: PortalDeps): Route[] {
     post('/policy/justification', changes.changeJustification),
     post('/policy/justification/trial', changes.tryJustification),
     post('/policy/request-life', changes.changeRequestLife),
+    post('/policy/recordings', changes.changeRetention),
     post('/policy/proposals/:id/approval', changes.apply),
     post('/policy/proposals/:id/rejection', changes.reject),
     post('/policy/proposals/:id/withdrawal', changes.withdraw),
@@ -232,6 +239,7 @@ function sessionApiRoutes(deps: PortalDeps): Route[] {
     post('/sessions/:id/termination', sessions.terminate),
     post('/sessions/:id/credential', sessions.credential),
     get('/sessions/:id/statements', sessions.statements),
+    get('/sessions/:id/running', sessions.running),
     get('/sessions/:id/residue', residueApi(deps).ofSession),
     post('/sessions/:id/repetition', extensions.repeat),
     post('/sessions/:id/extension', extensions.create),

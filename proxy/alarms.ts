@@ -7,7 +7,7 @@ import { storeTime, type Db } from '../db/store.ts'
 import { sentenceOf } from '../lib/errors.ts'
 import { parseSessionId, type SessionId } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
-import { changesPassword } from './statements/password-changes.ts'
+import { changesPassword, mayChangePassword } from './statements/password-changes.ts'
 
 export interface AlarmDeps {
   readonly db: Db
@@ -40,7 +40,7 @@ export async function raiseAlarms(
 }
 
 function isPasswordChange({ text, outcome, rolledBack }: ShippedStatement): boolean {
-  if (rolledBack || IN_VAIN.has(outcome)) return false
+  if (!mayChangePassword(text) || rolledBack || IN_VAIN.has(outcome)) return false
   return DIALECTS.some((dialect) => changesPassword(text, dialect))
 }
 

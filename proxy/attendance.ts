@@ -8,6 +8,7 @@ import { storeTime, type Store, type Transaction } from '../db/store.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { uuidv7 } from '../lib/ids.ts'
+import { Repeats } from './repeats.ts'
 
 /** What is said of a connection beside whose it is. */
 export interface ConnectionFacts {
@@ -23,8 +24,6 @@ export interface AttendanceDeps {
   readonly log: Log
 }
 
-/** Strangers write at most one record in this time, however often they knock, in milliseconds. */
-const STRANGERS_MS = 10_000
 const RETRY_MS = 500
 /** How long what is still unwritten may take when the proxy stops. */
 const FAREWELL_MS = 3_000
@@ -37,8 +36,7 @@ export class Attendance {
   readonly #waiting: (() => Promise<void>)[] = []
   #writing: Promise<void> | undefined
   #closing = false
-  #strangersAt = Number.NEGATIVE_INFINITY
-  #strangers = 0
+  readonly #repeats = new Repeats()
 
   constructor(deps: AttendanceDeps) {
     this.#deps = deps
@@ -70,32 +68,30 @@ export class Attendance {
   /** The right secret, and still no: `claimed` where a connection row waits to be closed. */
   refused(gate: Gate, facts: ConnectionFacts, refusal: Refused): void {
     const { sqlstate, sentence } = refusal
+    const { store } = this.#deps
     this.#later(() =>
-      this.#deps.store.change(async (tx) => {
+      store.change(async (tx) => {
         await closeConnection(tx, facts.id, `refused: ${sentence}`)
-        await record(tx, gate, facts, {
-          action: 'connection.refused',
-          outcome: 'refused',
-          details: { sqlstate, why: sentence },
-        })
       }),
     )
+    this.#repeats.note(facts.clientIp, `${gate.id} ${sqlstate}`, (attempts) => {
+      const details = { sqlstate, why: sentence, attempts: String(attempts) }
+      const said: Said = { action: 'connection.refused', outcome: 'refused', details }
+      this.#later(() => store.change((tx) => record(tx, gate, facts, said)))
+    })
   }
 
   /** A wrong secret, or a name that nobody has: then without a gate. */
   strange(username: string, clientIp: string, gate: Gate | undefined): void {
-    this.#strangers += 1
-    const now = performance.now()
-    if (now - this.#strangersAt < STRANGERS_MS) return
-    const attempts = this.#strangers
-    this.#strangersAt = now
-    this.#strangers = 0
     const name = Array.from(username).slice(0, LONGEST_NAME).join('')
-    this.#later(() => this.#recordStranger({ name, clientIp, attempts, gate }))
+    this.#repeats.note(clientIp, name, (attempts) => {
+      this.#later(() => this.#recordStranger({ name, clientIp, attempts, gate }))
+    })
   }
 
   /** Writes what waits, as far as the store lets us. */
   async drain(): Promise<void> {
+    this.#repeats.flush()
     this.#closing = true
     const late = new Promise((resolve) => setTimeout(resolve, FAREWELL_MS).unref())
     await Promise.race([this.#writing, late])

@@ -3,7 +3,7 @@ import { WireError } from './errors.ts'
 import type { Peer } from './peer.ts'
 import { ScramServer } from './scram/server.ts'
 import { Body } from './wire/body.ts'
-import { readSaslInitial, readSaslResponse } from './wire/client-messages.ts'
+import { readMechanism, readSaslInitial, readSaslResponse } from './wire/client-messages.ts'
 import { FROM_CLIENT } from './wire/codes.ts'
 import type { StartupMessage } from './wire/startup.ts'
 import {
@@ -30,11 +30,19 @@ export async function proves(
 ): Promise<boolean> {
   const scram = new ScramServer(verifier, channelBinding ? { channelBinding } : {})
   peer.write(encodeSasl(scram.mechanisms))
-  const { mechanism, data } = readSaslInitial(await readPassword(peer))
-  peer.write(encodeSaslContinue(scram.start(mechanism, data)))
+  const chosen = await readPassword(peer)
+  scram.choose(readMechanism(chosen))
+  const first = readSaslInitial(chosen) ?? (await askForFirst(peer))
+  peer.write(encodeSaslContinue(scram.start(first)))
   const verdict = scram.finish(readSaslResponse(await readPassword(peer)))
   if (verdict.ok) peer.write(encodeSaslFinal(verdict.serverFinal))
   return verdict.ok
+}
+
+/** A client may choose a mechanism and say nothing yet (RFC 4422, 3.3): an empty challenge asks it to. */
+async function askForFirst(peer: Peer): Promise<string> {
+  peer.write(encodeSaslContinue(''))
+  return readSaslResponse(await readPassword(peer))
 }
 
 async function readPassword(peer: Peer): Promise<Body> {

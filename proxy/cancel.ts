@@ -1,4 +1,4 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { dial, type Address } from './dial.ts'
 import type { BackendKey } from './wire/server-messages.ts'
@@ -10,35 +10,74 @@ export interface Cancelable {
   readonly backend: BackendKey
 }
 
+/**
+ * A cancel request as other proxies are shown it. Whoever gave the key out can check the proof; nobody
+ * else learns anything from it.
+ */
+export interface Sought {
+  /** One request's own. */
+  readonly id: string
+  readonly pid: number
+  readonly proof: string
+}
+
 /** Protocol 3.0 has room for 4 bytes; 3.2 for up to 256, of which PostgreSQL itself uses 32. */
 const KEY_BYTES = 4
 const LONG_KEY_BYTES = 32
 /** How long a server may take over a cancel request, in milliseconds. */
 const PATIENCE_MS = 10_000
+/** Requests remembered per connection: each was made by the key's holder. */
+const TAKEN_MOST = 1_000
+
+interface Held {
+  readonly key: Buffer
+  readonly target: Cancelable
+  /** Requests of other proxies that were taken up: one that is heard again is somebody's replay. */
+  readonly taken: Set<string>
+}
 
 /** Which cancel key of ours stands for which backend. */
 export class CancelKeys {
   /** By the backend's pid, which several data sources may have in common. */
-  readonly #byPid = new Map<number, Map<Buffer, Cancelable>>()
+  readonly #byPid = new Map<number, Set<Held>>()
 
   /** A key for a client that speaks protocol 3.minor. */
   add(target: Cancelable, minor: number): { key: Buffer; remove: () => void } {
     const { pid } = target.backend
     const key = randomBytes(minor >= 2 ? LONG_KEY_BYTES : KEY_BYTES)
-    const keys = this.#byPid.get(pid) ?? new Map<Buffer, Cancelable>()
-    this.#byPid.set(pid, keys.set(key, target))
+    const held = { key, target, taken: new Set<string>() }
+    const others = this.#byPid.get(pid) ?? new Set<Held>()
+    this.#byPid.set(pid, others.add(held))
     const remove = (): void => {
-      keys.delete(key)
-      if (keys.size === 0) this.#byPid.delete(pid)
+      others.delete(held)
+      if (others.size === 0) this.#byPid.delete(pid)
     }
     return { key, remove }
   }
 
   /** Whose key this is; nobody's for a guess, whatever its length. */
   find({ pid, key }: CancelRequest): Cancelable | undefined {
-    const keys = [...(this.#byPid.get(pid) ?? [])]
-    return keys.find(([known]) => known.length === key.length && timingSafeEqual(known, key))?.[1]
+    return this.#held(pid).find(({ key: known }) => isSame(known, key))?.target
   }
+
+  /** Whose key the proof was made with; once for each request. */
+  take({ id, pid, proof }: Sought, secret: Buffer): Cancelable | undefined {
+    const given = Buffer.from(proof, 'base64url')
+    const held = this.#held(pid).find(({ key }) => isSame(macOf({ id, pid }, key, secret), given))
+    if (!held || held.taken.has(id) || held.taken.size >= TAKEN_MOST) return undefined
+    held.taken.add(id)
+    return held.target
+  }
+
+  #held(pid: number): Held[] {
+    return [...(this.#byPid.get(pid) ?? [])]
+  }
+}
+
+/** What other proxies are shown of a request; `secret` is the one that all proxies have in common. */
+export function seek({ pid, key }: CancelRequest, secret: Buffer): Sought {
+  const id = randomBytes(16).toString('base64url')
+  return { id, pid, proof: macOf({ id, pid }, key, secret).toString('base64url') }
 }
 
 /**
@@ -55,4 +94,12 @@ export async function cancelBackend({ address, backend }: Cancelable): Promise<v
   } finally {
     socket.destroy()
   }
+}
+
+function macOf({ id, pid }: Pick<Sought, 'id' | 'pid'>, key: Buffer, secret: Buffer): Buffer {
+  return createHmac('sha256', secret).update(`${id} ${pid} `).update(key).digest()
+}
+
+function isSame(known: Buffer, given: Buffer): boolean {
+  return known.length === given.length && timingSafeEqual(known, given)
 }

@@ -2,6 +2,8 @@ import type { KeyObject } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { admit, databaseFor, findLogin } from '../broker/sessions/admission.ts'
 import type { Gate } from '../broker/sessions/gate.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ProxyLimits } from '../config.ts'
 import type { Store } from '../db/store.ts'
 import { sentenceOf } from '../lib/errors.ts'
 import { uuidv7 } from '../lib/ids.ts'
@@ -10,18 +12,22 @@ import { mockVerifier } from '../lib/scram.ts'
 import { open } from '../lib/seal.ts'
 import type { Attendance, ConnectionFacts } from './attendance.ts'
 import { negotiate, proves } from './authenticate.ts'
-import { cancelBackend, type Cancelable, type CancelKeys } from './cancel.ts'
+import type { CancelSearch } from './cancel-search.ts'
+import type { CancelKeys } from './cancel.ts'
+import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadline.ts'
 import { UpstreamLoginError, WireError } from './errors.ts'
+import type { LoginFailures } from './failures.ts'
 import { greet, type Greeting } from './hello.ts'
+import type { Turns } from './io/turns.ts'
 import type { Journal } from './journal/journal.ts'
+import { OnTheWay } from './on-the-way.ts'
 import { Peer, PeerGone } from './peer.ts'
-import { Recorder } from './journal/recorder.ts'
 import { fatal, Refusal, SQLSTATE } from './refusal.ts'
 import { Relay } from './relay.ts'
 import type { ServerTls } from './tls.ts'
 import { logIn, type Upstream } from './upstream.ts'
-import { startupValue, type CancelRequest, type StartupMessage } from './wire/startup.ts'
+import { startupValue, type StartupMessage } from './wire/startup.ts'
 import { encodeAuthenticationOk, encodeBackendKey, encodeReady } from './wire/to-client.ts'
 
 /** What every connection of one proxy lives on. */
@@ -30,14 +36,20 @@ export interface ProxyDeps {
   readonly log: Log
   readonly proxyId: string
   readonly journal: Journal
+  /** In which chunks go on. */
+  readonly turns: Turns
   readonly attendance: Attendance
   readonly deadlines: Deadlines
   readonly cancelKeys: CancelKeys
+  readonly cancels: CancelSearch
+  readonly counters: Counters
   readonly tls: ServerTls | undefined
   /** Opens the session users' passwords. */
   readonly key: KeyObject
   /** Makes the salts of names that nobody has. */
   readonly mockSecret: Buffer
+  readonly limits: ProxyLimits
+  readonly failures: LoginFailures
   /** Every relay at work. */
   readonly relays: Set<Relay>
 }
@@ -49,18 +61,30 @@ interface Admitted {
   readonly startup: StartupMessage
 }
 
-/** PostgreSQL's authentication_timeout, over everything up to the first query, in milliseconds. */
-const HANDSHAKE_MS = 60_000
+/** Somebody who is also logged in on the data source. */
+interface Arrived extends Admitted {
+  readonly upstream: Upstream
+  readonly onTheWay: OnTheWay
+  readonly unwatch: () => void
+}
+
+/** PostgreSQL's own words where its authentication_timeout has passed. */
+const TOO_SLOW = 'canceling authentication due to timeout'
 
 /** One client's life up to the relay, which then lives by itself. Each step takes what the one before proved. */
 export async function serveClient(socket: Socket, deps: ProxyDeps): Promise<void> {
   const peer = new Peer(socket)
   const clientIp = addressOf(socket)
-  const timer = setTimeout(() => peer.socket.destroy(), HANDSHAKE_MS)
+  const timer = setTimeout(
+    () => peer.farewell(fatal(SQLSTATE.queryCanceled, TOO_SLOW)),
+    deps.limits.handshakeSeconds * 1000,
+  )
   try {
+    await sleep(deps.failures.waitAtTheDoor(clientIp))
     const greeting = await greet(peer, deps.tls)
     if (greeting.hello.kind === 'cancel') {
-      await forwardCancel(greeting.hello, deps)
+      // a key of nobody's is ignored, as PostgreSQL does; the close alone says "delivered"
+      await deps.cancels.forward(greeting.hello, clientIp)
       peer.socket.end()
       return
     }
@@ -69,39 +93,31 @@ export async function serveClient(socket: Socket, deps: ProxyDeps): Promise<void
     const admitted = await enter(gate, { startup: greeting.hello, clientIp }, deps)
     await connect(peer, admitted, deps)
   } catch (error) {
-    if (!(error instanceof PeerGone)) peer.farewell(lastWords(error, deps.log))
+    if (!(error instanceof PeerGone)) peer.farewell(lastWords(error, deps))
     else peer.socket.destroy()
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** A key of nobody's is ignored, as PostgreSQL does; the close says that the request was delivered. */
-async function forwardCancel(
-  request: CancelRequest,
-  { cancelKeys, log }: ProxyDeps,
-): Promise<void> {
-  const target = cancelKeys.find(request)
-  if (target) await cancel(target, log)
-}
-
 async function authenticate(
   peer: Peer,
   { hello, channelBinding, clientIp }: Greeting & { hello: StartupMessage; clientIp: string },
-  { store, mockSecret, attendance }: ProxyDeps,
+  { store, mockSecret, attendance, failures }: ProxyDeps,
 ): Promise<Gate> {
   const { user } = hello
   const login = await findLogin(store.db, user)
   const verifier = login?.verifier ?? mockVerifier(mockSecret, user)
   if ((await proves(peer, verifier, channelBinding)) && login) return login.gate
   attendance.strange(user, clientIp, login?.gate)
+  await sleep(failures.note(clientIp, user))
   throw new Refusal(SQLSTATE.invalidPassword, `password authentication failed for user "${user}"`)
 }
 
 async function enter(
   gate: Gate,
   { startup, clientIp }: { startup: StartupMessage; clientIp: string },
-  { store, proxyId, attendance }: ProxyDeps,
+  { store, proxyId, attendance, limits }: ProxyDeps,
 ): Promise<Admitted> {
   const { database, parameters } = startup
   const asked = {
@@ -116,6 +132,7 @@ async function enter(
     proxyId,
     database,
     replication: startupValue(parameters, 'replication'),
+    most: limits.sessionConnections,
   })
   if (admission.kind === 'admitted') return { gate: admission.gate, facts: asked, startup }
   attendance.refused(gate, asked, admission)
@@ -125,6 +142,9 @@ async function enter(
 async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise<void> {
   const { gate, facts, startup } = admitted
   const client = peer.untilHangUp()
+  const onTheWay = new OnTheWay(peer)
+  const unwatch = deps.deadlines.watch(gate, onTheWay)
+  let isThere = false
   try {
     const upstream = await logIn({
       address: gate.dataSource,
@@ -132,27 +152,31 @@ async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise
       secret: open(deps.key, gate.upstreamSealed, `session_users.upstream_sealed:${gate.id}`),
       database: facts.database,
       parameters: startup.parameters,
-      signal: client.signal,
+      minor: startup.minor,
+      signal: AbortSignal.any([client.signal, onTheWay.signal]),
     })
-    await openedOrHungUp(upstream, admitted, deps)
+    await openedOrHungUp(upstream, { ...admitted, onTheWay }, deps)
     client.stop()
-    relay(peer, { ...admitted, upstream }, deps)
+    relay(peer, { ...admitted, upstream, onTheWay, unwatch }, deps)
+    isThere = true
   } catch (error) {
-    const refusal = refusalOf(error)
+    const refusal = onTheWay.refusal ?? refusalOf(error)
     deps.attendance.refused(gate, facts, { sqlstate: refusal.sqlstate, sentence: refusal.message })
-    throw error
+    throw onTheWay.refusal ?? error
   } finally {
     client.stop()
+    if (!isThere) unwatch()
   }
 }
 
 async function openedOrHungUp(
   { peer, backend }: Upstream,
-  { gate, facts }: Admitted,
+  { gate, facts, onTheWay }: Admitted & { readonly onTheWay: OnTheWay },
   { attendance }: ProxyDeps,
 ): Promise<void> {
   try {
     await attendance.opened(gate, facts, backend.pid)
+    onTheWay.assertNotOver()
   } catch (error) {
     peer.socket.destroy()
     throw error
@@ -161,22 +185,33 @@ async function openedOrHungUp(
 
 function relay(
   peer: Peer,
-  { gate, facts, startup, upstream }: Admitted & { readonly upstream: Upstream },
+  { gate, facts, startup, upstream, onTheWay, unwatch }: Arrived,
   deps: ProxyDeps,
 ): void {
   const { backend, statuses, greetings } = upstream
   const target = { address: gate.dataSource, backend }
   const cancelKey = deps.cancelKeys.add(target, startup.minor)
+  // before the relay: it takes the socket over
+  peer.write(
+    encodeAuthenticationOk(),
+    ...greetings.beforeKey,
+    encodeBackendKey(backend.pid, cancelKey.key),
+    ...greetings.behindKey,
+    encodeReady('I'),
+  )
   const carried = new Relay({
     client: peer.socket,
     upstream: upstream.peer.socket,
-    statuses,
-    recorder: new Recorder(deps.journal, {
+    journal: deps.journal,
+    turns: deps.turns,
+    counters: deps.counters,
+    speaker: {
       id: facts.id,
-      sessionId: gate.id,
-      organizationId: gate.organization.id,
-    }),
-    cancel: () => void cancel(target, deps.log),
+      session: gate.id,
+      organization: gate.organization.id,
+      statuses,
+    },
+    cancel: () => void deps.cancels.deliver(target),
     failed: (error) => deps.log.error({ error: sentenceOf(error) }, 'a connection failed'),
     over: (why) => {
       cancelKey.remove()
@@ -186,29 +221,17 @@ function relay(
     },
   })
   deps.relays.add(carried)
-  const unwatch = deps.deadlines.watch(gate, {
+  deps.counters.opened += 1
+  onTheWay.arrived({
     cut: (why) => carried.cut(SQLSTATE.adminShutdown, `terminating connection: ${why}`, why),
     warn: (sentence) => carried.warn(sentence),
   })
-  peer.write(
-    encodeAuthenticationOk(),
-    ...greetings,
-    encodeBackendKey(backend.pid, cancelKey.key),
-    encodeReady('I'),
-  )
   carried.start({ client: peer.release(), upstream: upstream.peer.release() })
 }
 
-async function cancel(target: Cancelable, log: Log): Promise<void> {
-  try {
-    await cancelBackend(target)
-  } catch (error) {
-    log.warn({ error: sentenceOf(error) }, 'a cancel request was not delivered')
-  }
-}
-
-function lastWords(error: unknown, log: Log): Buffer {
+function lastWords(error: unknown, { log, counters }: ProxyDeps): Buffer {
   const refusal = refusalOf(error)
+  counters.refusedWith(refusal.sqlstate)
   if (
     error !== refusal &&
     !(error instanceof WireError) &&
@@ -223,7 +246,8 @@ function lastWords(error: unknown, log: Log): Buffer {
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error
   if (error instanceof WireError || error instanceof UpstreamLoginError) {
-    return new Refusal(error.sqlstate, error.message, fatal(error.sqlstate, error.message))
+    const detail = error instanceof WireError ? error.detail : undefined
+    return new Refusal(error.sqlstate, error.message, fatal(error.sqlstate, error.message, detail))
   }
   return new Refusal(
     SQLSTATE.cannotConnectNow,
@@ -232,6 +256,6 @@ function refusalOf(error: unknown): Refusal {
 }
 
 /** Clients of IPv4 look like this on a socket that listens to both. */
-function addressOf({ remoteAddress = '' }: Socket): string {
+export function addressOf({ remoteAddress = '' }: Socket): string {
   return remoteAddress.replace(/^::ffff:/, '')
 }

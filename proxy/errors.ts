@@ -11,10 +11,13 @@ const CONNECTION_FAILURE = '08006'
  */
 export class WireError extends AppError {
   readonly sqlstate: string
+  /** What PostgreSQL says in the detail of this error, where it says something. */
+  readonly detail: string | undefined
 
-  constructor(message: string, sqlstate: string = PROTOCOL_VIOLATION) {
+  constructor(message: string, sqlstate: string = PROTOCOL_VIOLATION, detail?: string) {
     super('proxy.wire', message, { facts: { sqlstate } })
     this.sqlstate = sqlstate
+    this.detail = detail
   }
 }
 

@@ -2,7 +2,16 @@ import { WireError } from './errors.ts'
 import { Refusal, SQLSTATE } from './refusal.ts'
 import type { Peer } from './peer.ts'
 import { ALPN, serveTls, type ServerTls } from './tls.ts'
-import { readHello, type CancelRequest, type StartupMessage } from './wire/startup.ts'
+import { STARTUP_CODE } from './wire/codes.ts'
+import {
+  isOfOldProtocol,
+  readHello,
+  unsupported,
+  type CancelRequest,
+  type Hello,
+  type StartupMessage,
+} from './wire/startup.ts'
+import { encodeOldError } from './wire/to-client.ts'
 
 /** What a client came for, and whether others can read along. */
 export interface Greeting {
@@ -29,13 +38,13 @@ export async function greet(peer: Peer, tls: ServerTls | undefined): Promise<Gre
     encrypted = true
   }
   for (;;) {
-    const hello = readHello(await peer.readStartup())
+    const hello = read(await peer.readStartup())
     if (hello.kind === 'cancel') return { hello, channelBinding: undefined }
     if (hello.kind === 'startup') {
       if (tls && !encrypted) throw needsTls()
       return { hello, channelBinding: encrypted ? tls?.endpoint : undefined }
     }
-    if (encrypted || asked.has(hello.kind)) throw new WireError('a second request for encryption')
+    if (encrypted || asked.has(hello.kind)) throw unsupported(STARTUP_CODE[hello.kind])
     if (peer.hasMore)
       throw new WireError('received unencrypted data after a request for encryption')
     asked.add(hello.kind)
@@ -44,6 +53,15 @@ export async function greet(peer: Peer, tls: ServerTls | undefined): Promise<Gre
       await startTls(peer, tls, { direct: false })
       encrypted = true
     } else peer.write(NO)
+  }
+}
+
+function read(packet: Buffer): Hello {
+  try {
+    return readHello(packet)
+  } catch (error) {
+    if (!(error instanceof WireError) || !isOfOldProtocol(packet)) throw error
+    throw new Refusal(error.sqlstate, error.message, encodeOldError(error.message))
   }
 }
 

@@ -1,38 +1,59 @@
-import { join } from 'node:path'
-import type { Config } from '../config.ts'
+import { PROXY_LIMITS, type Config, type ProxyLimits } from '../config.ts'
 import { checkSchema } from '../db/migrate.ts'
 import { announceKey } from '../db/sealing-keys.ts'
 import type { Store } from '../db/store.ts'
-import { AppError } from '../lib/errors.ts'
+import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { derive, derivePartKey, openingKey, publicBytesOf } from '../lib/seal.ts'
 import type { Shutdown } from '../lib/shutdown.ts'
-import { raiseAlarms } from './alarms.ts'
 import { Attendance } from './attendance.ts'
-import { CancelKeys } from './cancel.ts'
+import { CancelSearch, type AskSiblings } from './cancel-search.ts'
+import { CancelKeys, type Sought } from './cancel.ts'
+import { Counters } from './counters.ts'
 import { Deadlines } from './deadline.ts'
-import { Journal, type JournalOptions } from './journal/journal.ts'
+import { LoginFailures } from './failures.ts'
+import { Turns } from './io/turns.ts'
+import type { Journal, JournalOptions } from './journal/journal.ts'
 import { claimFolder } from './journal/folder.ts'
+import { journalFolder, leftFolders } from './journal/folders.ts'
+import { startRecording } from './journal/recording.ts'
+import { sampleOf, type RecordingSample, type Sample } from './metrics/sample.ts'
 import type { Relay } from './relay.ts'
 import { ProxyServer } from './server.ts'
-import { Shipper } from './journal/shipper.ts'
 import { readServerTls } from './tls.ts'
 
 export interface ProxyParts {
   readonly config: Pick<Config, 'dataDir' | 'masterKey' | 'partKey' | 'recording'> & {
-    readonly proxy: Pick<Config['proxy'], 'host' | 'port' | 'tls'>
+    readonly proxy: Pick<Config['proxy'], 'host' | 'port' | 'tls'> & {
+      /** Those left out are as the settings' own defaults. */
+      readonly limits?: Partial<ProxyLimits>
+    }
   }
   readonly store: Store
   readonly log: Log
   readonly shutdown: Shutdown
   /** For tests: stands in for the disk under the journal. */
   readonly write?: JournalOptions['write']
+  /** Undefined for a process that has its port to itself. */
+  readonly place?: Place
 }
 
-/** Where the proxy listens. */
+/** One of several processes on a port. */
+export interface Place {
+  /** From 1. */
+  readonly number: number
+  readonly of: number
+  readonly askSiblings: AskSiblings
+}
+
+/** Where the proxy listens, and what others may ask of it. */
 export interface RunningProxy {
   readonly host: string
   readonly port: number
+  /** Its numbers of this moment. */
+  readonly sample: () => Sample
+  /** A sibling has a cancel request for whoever gave its key out; true once it was delivered. */
+  readonly takeCancel: (sought: Sought) => Promise<boolean>
 }
 
 /** Starts the proxy: what an earlier life left is shipped, then clients are served. */
@@ -44,55 +65,86 @@ export async function startProxy(parts: ProxyParts): Promise<RunningProxy> {
   const key = openingKey(partKey)
   await announceKey(store.db, 'proxy', publicBytesOf(key))
 
-  const folder = join(config.dataDir, 'journal')
-  const { proxyId, release } = claimFolder(folder)
-  shutdown.onClose('journal folder', release)
-  const journal = openJournal(folder, parts)
+  const { number = 1, of = 1, askSiblings } = parts.place ?? {}
+  const { proxyId, journal, recording } = claimJournal(journalFolder(config.dataDir, number), parts)
   const attendance = new Attendance({ store, proxyId, log })
   await attendance.closeLeftOpen()
+  if (number === 1) await shipLeft(of, parts)
   shutdown.onClose('connection records', () => attendance.drain())
   const deadlines = new Deadlines(store, log)
   shutdown.onClose('session ends', () => deadlines.close())
 
+  const counters = new Counters()
+  const cancelKeys = new CancelKeys()
+  const secret = derive(partKey, 'daypass cancel')
+  const cancels = new CancelSearch({ keys: cancelKeys, secret, store, log, counters, askSiblings })
+  shutdown.onClose('cancel requests', () => cancels.close())
+  const relays = new Set<Relay>()
+  const limits = { ...PROXY_LIMITS, ...config.proxy.limits }
   const server = new ProxyServer({
     store,
     log,
     proxyId,
     journal,
+    turns: new Turns(journal, counters),
     attendance,
     deadlines,
-    cancelKeys: new CancelKeys(),
+    cancelKeys,
+    cancels,
+    counters,
     tls,
     key,
     mockSecret: derive(partKey, 'daypass mock scram'),
-    relays: new Set<Relay>(),
+    limits,
+    failures: new LoginFailures(limits.failedLogins),
+    relays,
   })
   const { address, port } = await server.listen(config.proxy)
   shutdown.onClose('proxy connections', () => server.close())
   log.info({ host: address, port }, 'the proxy serves')
-  return { host: address, port }
+  return {
+    host: address,
+    port,
+    sample: () =>
+      sampleOf(counters, { process: number, connections: relays.size, recording: recording() }),
+    takeCancel: (sought) => cancels.take(sought),
+  }
 }
 
-function openJournal(
-  folder: string,
-  { config: { recording }, store, log, shutdown, write }: ProxyParts,
-): Journal {
-  const journal = new Journal({ folder, recording, log, ...(write ? { write } : {}) })
-  const alarms = { db: store.db, log }
-  const shipper = new Shipper({
-    journal,
-    db: store.db,
+/** Where more processes have been once: what they left is shipped, and their connections are over. */
+async function shipLeft(processes: number, parts: ProxyParts): Promise<void> {
+  const { config, store, log } = parts
+  for (const folder of leftFolders(config.dataDir, processes)) {
+    try {
+      const { proxyId } = claimJournal(folder, parts)
+      await new Attendance({ store, proxyId, log }).closeLeftOpen()
+    } catch (error) {
+      log.error({ folder, error: sentenceOf(error) }, 'a recording left behind waits')
+    }
+  }
+}
+
+interface ClaimedJournal {
+  readonly proxyId: string
+  readonly journal: Journal
+  readonly recording: () => RecordingSample
+}
+
+function claimJournal(folder: string, parts: ProxyParts): ClaimedJournal {
+  const { config, store, log, shutdown, write } = parts
+  const { proxyId, release } = claimFolder(folder)
+  shutdown.onClose('journal folder', release)
+  const { journal, stats, stop } = startRecording({
+    folder,
+    recording: config.recording,
+    storeUrl: store.url,
+    proxyId,
+    key: openingKey(partKeyOf(config)),
     log,
-    shipped: (batch) => raiseAlarms(alarms, batch),
+    ...(write ? { write } : {}),
   })
-  shipper.start()
-  shutdown.onClose('journal', async () => {
-    journal.flushOrKeep()
-    const isShipped = await shipper.stop()
-    journal.close()
-    if (isShipped) for (const segment of [...journal.segments]) journal.remove(segment)
-  })
-  return journal
+  shutdown.onClose('journal', stop)
+  return { proxyId, journal, recording: stats }
 }
 
 function partKeyOf({ masterKey, partKey }: Pick<Config, 'masterKey' | 'partKey'>): Buffer {

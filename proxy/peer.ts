@@ -85,7 +85,7 @@ export class Peer {
 
   /** Last words; the socket closes behind them. */
   farewell(packet: Buffer): void {
-    if (this.#socket.destroyed) return
+    if (this.#socket.destroyed || this.#socket.writableEnded) return
     this.#socket.end(packet)
     // unread bytes would turn our close into a reset, which can overtake the last words
     this.#socket.resume()
@@ -111,6 +111,9 @@ export class Peer {
   /** Hands the socket over, with the bytes that came behind the login. */
   release(): Buffer {
     this.#socket.off('error', this.#onError)
+    for (let chunk: unknown; Buffer.isBuffer((chunk = this.#socket.read()));) {
+      this.#intake.push(chunk)
+    }
     return this.#intake.drain()
   }
 

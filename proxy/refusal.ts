@@ -1,6 +1,4 @@
 import { AppError } from '../lib/errors.ts'
-import { FROM_SERVER } from './wire/codes.ts'
-import { HEADER_BYTES, LENGTH_FIELD } from './wire/limits.ts'
 import { encodeError } from './wire/to-client.ts'
 
 /** A client is told to go, in PostgreSQL's own way. */
@@ -23,20 +21,15 @@ export const SQLSTATE = {
   connectionFailure: '08006',
   diskFull: '53100',
   tooManyConnections: '53300',
+  queryCanceled: '57014',
   adminShutdown: '57P01',
+  idleTimeout: '57P05',
   cannotConnectNow: '57P03',
   internalError: 'XX000',
 } as const
 
 /** A FATAL error: PostgreSQL's clients know that the connection is over. */
-export function fatal(sqlstate: string, message: string): Buffer {
-  return encodeError({ severity: 'FATAL', sqlstate, message })
-}
-
-/** An ErrorResponse passed on as it came. */
-export function errorResponse(body: Buffer): Buffer {
-  const head = Buffer.alloc(HEADER_BYTES)
-  head.writeUInt8(FROM_SERVER.error, 0)
-  head.writeInt32BE(body.length + LENGTH_FIELD, 1)
-  return Buffer.concat([head, body])
+export function fatal(sqlstate: string, message: string, detail?: string): Buffer {
+  const more = detail === undefined ? {} : { detail }
+  return encodeError({ severity: 'FATAL', sqlstate, message, ...more })
 }

@@ -1,22 +1,29 @@
 import type { Socket } from 'node:net'
+import type { Counters } from './counters.ts'
 import { WireError } from './errors.ts'
+import { openSide } from './io/open-side.ts'
+import type { Side } from './io/side.ts'
+import type { Turns } from './io/turns.ts'
+import { Way } from './io/way.ts'
+import type { Journal } from './journal/journal.ts'
+import { EVENT, type ClosedBody, type OpenedBody } from './journal/events.ts'
 import { JournalError } from './journal/journal.ts'
-import type { Recorder } from './journal/recorder.ts'
 import { fatal, SQLSTATE } from './refusal.ts'
-import { StatementTracker } from './statements/tracker.ts'
-import { Body } from './wire/body.ts'
-import { FROM_CLIENT, FROM_SERVER } from './wire/codes.ts'
-import { CLIENT_RULES, SERVER_RULES } from './wire/frame-rules.ts'
-import { FrameReader, type Frame, type FrameHandler } from './wire/frames.ts'
-import { readReport } from './wire/server-messages.ts'
+import { Screen } from './statements/screening.ts'
+import { ClientWatch } from './watch/client-watch.ts'
+import { ServerWatch } from './watch/server-watch.ts'
+import { Unanswered } from './watch/unanswered.ts'
 import { encodeNotice, encodeParameterStatus } from './wire/to-client.ts'
 
 export interface RelayEnds {
   readonly client: Socket
   readonly upstream: Socket
-  readonly recorder: Recorder
-  /** What the server reported at login. */
-  readonly statuses: readonly (readonly [name: string, value: string])[]
+  /** Of the process: all its connections write to one journal, in the same turns. */
+  readonly journal: Journal
+  readonly turns: Turns
+  readonly counters: Counters
+  /** Whose connection it is, and what the server reported at login. */
+  readonly speaker: OpenedBody
   /** Asks the backend to end what it is doing. */
   readonly cancel: () => void
   /** Told of a fault of ours; the connection is cut for it. */
@@ -35,64 +42,66 @@ const FAREWELL_MS = 1_000
 const PROBE_MS = 250
 
 /**
- * Carries one logged-in connection: whole chunks both ways, unchanged, with the statements in them
- * recorded before they go on. Nothing waits here but the sockets themselves.
+ * Carries one logged-in connection: whole chunks both ways, unchanged, in the journal before they go
+ * on. Nothing waits here but the sockets themselves.
  */
 export class Relay {
   readonly #ends: RelayEnds
-  readonly #tracker: StatementTracker
-  readonly #fromClient: FrameReader
-  readonly #fromServer: FrameReader
+  readonly #client: Side
+  readonly #upstream: Side
+  /** In the journal. */
+  readonly #number: number
+  readonly #unanswered = new Unanswered()
+  readonly #fromClient: ClientWatch
+  readonly #fromServer: ServerWatch
+  readonly #question: Way
+  readonly #answer: Way
   /** Where nothing else is under way, a message that changes nothing: to see if anyone is there. */
   readonly #probe: Buffer
   #probing: NodeJS.Timeout | undefined
+  #heard = 0
   /** As the client has it: what was judged and not passed on does not count. */
   #atBoundary = true
-  #terminated = false
-  #serverSaidFatal = false
   /** Last words that wait for the end of a message. */
   #lastWords: { readonly packet: Buffer; readonly why: string } | undefined
   #isOver = false
 
+  /** Takes both sockets over: nothing else may use them from here on. */
   constructor(ends: RelayEnds) {
+    const { journal, counters, speaker } = ends
     this.#ends = ends
-    this.#tracker = new StatementTracker(ends.recorder)
-    for (const [name, value] of ends.statuses) this.#tracker.parameterStatus(name, value)
-    this.#fromClient = new FrameReader(
-      CLIENT_RULES,
-      this.#watch(this.#tracker.client, (frame) => {
-        if (frame.type === FROM_CLIENT.terminate) this.#terminated = true
-      }),
-    )
-    this.#fromServer = new FrameReader(
-      SERVER_RULES,
-      this.#watch(this.#tracker.server, (frame) => {
-        if (frame.type === FROM_SERVER.error) this.#noteFatal(frame)
-      }),
-    )
-    const version = ends.statuses.find(([name]) => name === 'server_version')
+    this.#client = openSide(ends.client)
+    this.#upstream = openSide(ends.upstream)
+    this.#number = journal.nextConnection()
+    const screen = new Screen()
+    for (const [name, value] of speaker.statuses) screen.parameterStatus(name, value)
+    const unanswered = this.#unanswered
+    const watching = { events: journal, connection: this.#number, screen, unanswered, counters }
+    this.#fromClient = new ClientWatch(watching)
+    this.#fromServer = new ServerWatch(watching)
+    this.#question = new Way(this.#client, this.#upstream, (error) => this.#refuse(error))
+    this.#answer = new Way(this.#upstream, this.#client)
+    const version = speaker.statuses.find(([name]) => name === 'server_version')
     this.#probe = encodeParameterStatus('server_version', version?.[1] ?? '')
   }
 
   /** Begins, with the bytes that each side sent right behind its login. */
   start(early: { readonly client: Buffer; readonly upstream: Buffer }): void {
-    const { client, upstream } = this.#ends
-    client.on('error', () => this.#clientGone())
-    client.on('close', () => this.#clientGone())
-    client.on('end', () => this.#clientEnded())
-    client.on('drain', () => upstream.resume())
-    upstream.on('error', () => this.#serverGone())
-    upstream.on('close', () => this.#serverGone())
-    upstream.on('end', () => this.#serverGone())
-    upstream.on('drain', () => client.resume())
-    if (early.upstream.length > 0) this.#serverChunk(early.upstream)
-    if (early.client.length > 0) this.#clientChunk(early.client)
-    client.on('data', (chunk: Buffer) => this.#clientChunk(chunk)).resume()
-    upstream.on('data', (chunk: Buffer) => this.#serverChunk(chunk)).resume()
-    // what happened before anyone listened
-    if (client.destroyed) this.#clientGone()
-    else if (client.readableEnded) this.#clientEnded()
-    if (upstream.destroyed || upstream.readableEnded) this.#serverGone()
+    this.#tell(EVENT.opened, this.#ends.speaker)
+    if (early.upstream.length > 0) this.#serverChunk(early.upstream, early.upstream.length)
+    if (early.client.length > 0) this.#clientChunk(early.client, early.client.length)
+    this.#client.start({
+      chunk: (bytes, end) => this.#clientChunk(bytes, end),
+      drained: () => this.#upstream.resume(),
+      ended: () => this.#clientEnded(),
+      gone: () => this.#clientGone(),
+    })
+    this.#upstream.start({
+      chunk: (bytes, end) => this.#serverChunk(bytes, end),
+      drained: () => this.#client.resume(),
+      ended: () => this.#serverGone(),
+      gone: () => this.#serverGone(),
+    })
   }
 
   /**
@@ -102,85 +111,98 @@ export class Relay {
   cut(sqlstate: string, sentence: string, why: string): void {
     if (this.#lastWords || this.#isOver) return
     this.#lastWords = { packet: fatal(sqlstate, sentence), why }
-    if (this.#tracker.pending > 0) this.#ends.cancel()
+    this.#ends.turns.flush()
+    if (!this.#unanswered.isEmpty) this.#ends.cancel()
     if (this.#atBoundary) {
       this.#farewell()
       return
     }
-    this.#ends.upstream.resume()
+    this.#upstream.resume()
     setTimeout(() => this.#farewell(), BOUNDARY_MS).unref()
+  }
+
+  /** True with nothing under way, neither a statement nor a transaction. */
+  get isQuiet(): boolean {
+    return this.#atBoundary && this.#unanswered.isEmpty && !this.#fromServer.inTransaction
+  }
+
+  /** Grows with what the client says: who looks twice sees whether it said something. */
+  get heard(): number {
+    return this.#heard
   }
 
   /** A notice, if the connection is idle: never into the middle of an answer. */
   warn(message: string): boolean {
-    const isIdle = this.#atBoundary && this.#tracker.pending === 0
+    const isIdle = this.#atBoundary && this.#unanswered.isEmpty
     if (!isIdle || this.#lastWords || this.#isOver) return false
-    this.#ends.client.write(encodeNotice({ severity: 'WARNING', sqlstate: '01000', message }))
+    this.#say(encodeNotice({ severity: 'WARNING', sqlstate: '01000', message }))
     return true
   }
 
-  #clientChunk(chunk: Buffer): void {
+  #clientChunk(bytes: Buffer, end: number): void {
     if (this.#lastWords || this.#isOver) return
-    const isJudged = this.#judged(() => {
-      this.#fromClient.feed(chunk)
-      this.#tracker.chunkEnd()
-    })
-    if (!isJudged) return
-    if (!this.#ends.upstream.write(chunk)) this.#ends.client.pause()
-  }
-
-  #serverChunk(chunk: Buffer): void {
-    if (this.#isOver) return
-    if (this.#lastWords) {
-      this.#lastChunk(chunk)
+    this.#heard += 1
+    const arrivedAt = performance.now()
+    try {
+      this.#fromClient.read(bytes, end, performance.timeOrigin + arrivedAt)
+    } catch (error) {
+      this.#refuse(error)
       return
     }
-    // where the server's next message would begin is not known any more
-    if (!this.#judged(() => this.#fromServer.feed(chunk))) {
+    this.#ends.counters.clientBytes += end
+    this.#question.arrivedAt = arrivedAt
+    this.#ends.turns.pass(this.#question, bytes, end)
+  }
+
+  #serverChunk(bytes: Buffer, end: number): void {
+    if (this.#isOver) return
+    if (this.#lastWords) {
+      this.#lastChunk(bytes, end)
+      return
+    }
+    try {
+      this.#fromServer.read(bytes, end, performance.timeOrigin + performance.now())
+    } catch (error) {
+      this.#refuse(error)
+      // where the server's next message would begin is not known any more
       this.#farewell()
       return
     }
     this.#atBoundary = this.#fromServer.atBoundary
-    if (!this.#ends.client.write(chunk)) this.#ends.upstream.pause()
-  }
-
-  /** True where the chunk may go on: it keeps to the protocol and what it starts is recorded. */
-  #judged(feed: () => void): boolean {
-    this.#tracker.tick(Date.now())
-    try {
-      feed()
-      this.#ends.recorder.flush()
-      return true
-    } catch (error) {
-      if (error instanceof WireError) this.cut(error.sqlstate, error.message, error.message)
-      else if (error instanceof JournalError)
-        this.cut(SQLSTATE.diskFull, UNRECORDABLE, error.message)
-      else this.#fault(error)
-      return false
-    }
+    this.#ends.counters.serverBytes += end
+    this.#ends.turns.pass(this.#answer, bytes, end)
   }
 
   /** Of a chunk that came behind the decision to cut, what ends the message under way. */
-  #lastChunk(chunk: Buffer): void {
-    this.#tracker.tick(Date.now())
+  #lastChunk(bytes: Buffer, length: number): void {
+    const now = performance.timeOrigin + performance.now()
     try {
-      for (let at = 0; at < chunk.length;) {
-        const end = Math.min(chunk.length, at + Math.max(1, this.#fromServer.missing))
-        this.#fromServer.feed(chunk.subarray(at, end))
+      for (let at = 0; at < length;) {
+        const end = Math.min(length, at + Math.max(1, this.#fromServer.missing))
+        this.#fromServer.read(bytes.subarray(at, end), end - at, now)
         at = end
         if (!this.#fromServer.atBoundary) continue
-        this.#ends.client.write(chunk.subarray(0, at))
+        this.#ends.turns.flush()
+        this.#client.write(bytes, 0, at)
         this.#atBoundary = true
         this.#farewell()
         return
       }
-      this.#ends.client.write(chunk)
+      this.#ends.turns.flush()
+      this.#client.write(bytes, 0, length)
       // one that does not read is not worth the memory: it goes without words
-      if (this.#ends.client.writableLength > LAST_BYTES_MOST) this.#farewell()
+      if (this.#client.waiting > LAST_BYTES_MOST) this.#farewell()
     } catch (error) {
       if (!(error instanceof WireError)) this.#ends.failed(error)
       this.#end(this.#lastWords?.why ?? OUR_FAULT)
     }
+  }
+
+  /** What broke the protocol, or could not be recorded, does not go on. */
+  #refuse(error: unknown): void {
+    if (error instanceof WireError) this.cut(error.sqlstate, error.message, error.message)
+    else if (error instanceof JournalError) this.cut(SQLSTATE.diskFull, UNRECORDABLE, error.message)
+    else this.#fault(error)
   }
 
   /** Nothing a peer sends should lead here; if it does, the others' connections must not end with it. */
@@ -192,25 +214,29 @@ export class Relay {
   /** The client's FIN becomes the server's, and the answer still flows back. */
   #clientEnded(): void {
     if (this.#isOver || this.#lastWords) return
-    this.#ends.upstream.end()
+    this.#ends.turns.flush()
+    this.#upstream.end()
     this.#probing ??= setInterval(() => {
-      if (this.#atBoundary) this.#ends.client.write(this.#probe)
+      if (this.#atBoundary) this.#say(this.#probe)
     }, PROBE_MS)
   }
 
   /** A backend that nobody listens to would go on for hours. */
   #clientGone(): void {
     if (this.#isOver) return
-    if (this.#tracker.pending > 0) this.#ends.cancel()
-    this.#end(this.#lastWords?.why ?? (this.#terminated ? CLIENT_CLOSED : 'the client vanished'))
+    this.#ends.turns.flush()
+    if (!this.#unanswered.isEmpty) this.#ends.cancel()
+    const { isTerminated } = this.#fromClient
+    this.#end(this.#lastWords?.why ?? (isTerminated ? CLIENT_CLOSED : 'the client vanished'))
   }
 
   #serverGone(): void {
     if (this.#isOver || this.#lastWords) return
-    if (this.#terminated || this.#serverSaidFatal || this.#probing) {
-      const why = this.#serverSaidFatal ? 'ended by the data source' : CLIENT_CLOSED
-      this.#ends.client.end()
-      this.#end(why)
+    const { saidFatal } = this.#fromServer
+    if (this.#fromClient.isTerminated || saidFatal || this.#probing) {
+      this.#ends.turns.flush()
+      this.#client.end()
+      this.#end(saidFatal ? 'ended by the data source' : CLIENT_CLOSED)
       return
     }
     this.cut(SQLSTATE.connectionFailure, SERVER_GONE, SERVER_GONE)
@@ -220,38 +246,47 @@ export class Relay {
     if (this.#isOver || !this.#lastWords) return
     const { packet, why } = this.#lastWords
     // half a message of the server's, and ours behind it, would be read as one
-    if (this.#atBoundary) this.#ends.client.write(packet)
-    this.#ends.client.end()
+    if (this.#atBoundary) this.#say(packet)
+    this.#client.end()
     this.#end(why)
+  }
+
+  /** A message of our own, behind what is on its way. */
+  #say(packet: Buffer): void {
+    this.#ends.turns.flush()
+    this.#client.write(packet, 0, packet.length)
   }
 
   #end(why: string): void {
     this.#isOver = true
     clearInterval(this.#probing)
-    const { client, upstream, recorder } = this.#ends
-    upstream.destroy()
+    this.#upstream.destroy()
     // unread bytes would turn our close into a reset, which can overtake the last words
-    client.resume()
-    setTimeout(() => client.destroy(), FAREWELL_MS).unref()
-    this.#tracker.tick(Date.now())
-    this.#tracker.end()
-    recorder.flushOrKeep()
+    this.#client.resume()
+    setTimeout(() => this.#client.destroy(), FAREWELL_MS).unref()
+    this.#tellEnd(why)
     this.#ends.over(why)
   }
 
-  #noteFatal({ bytes, start, end }: Frame): void {
-    const { severity } = readReport(new Body(bytes, start, end))
-    if (severity === 'FATAL' || severity === 'PANIC') this.#serverSaidFatal = true
+  /** Whatever is wrong with it, the connection is over. */
+  #tellEnd(why: string): void {
+    const now = performance.timeOrigin + performance.now()
+    try {
+      this.#fromClient.finish(now)
+      this.#fromServer.finish(now)
+      this.#tell(EVENT.closed, { why })
+    } catch (error) {
+      this.#ends.failed(error)
+    }
   }
 
-  #watch(handler: FrameHandler, look: (frame: Frame) => void): FrameHandler {
-    return {
-      message: (frame) => {
-        look(frame)
-        handler.message(frame)
-      },
-      piece: (frame) => handler.piece(frame),
-    }
+  #tell(kind: typeof EVENT.opened | typeof EVENT.closed, body: OpenedBody | ClosedBody): void {
+    const { journal, turns } = this.#ends
+    const bytes = Buffer.from(JSON.stringify(body))
+    journal.begin(this.#number, kind, performance.timeOrigin + performance.now())
+    journal.put(bytes, 0, bytes.length)
+    journal.end()
+    turns.schedule()
   }
 }
 

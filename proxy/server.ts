@@ -1,13 +1,15 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { AppError, sentenceOf } from '../lib/errors.ts'
-import { serveClient, type ProxyDeps } from './connection.ts'
+import { addressOf, serveClient, type ProxyDeps } from './connection.ts'
+import { Doorway } from './doorway.ts'
+import { Quiet } from './quiet.ts'
 import { fatal, SQLSTATE } from './refusal.ts'
 
-/** Connections that have not logged in yet; more than so many at once are strangers or trouble. */
-const UNKNOWN_MOST = 256
-/** How long connections may take to end when the proxy stops, in milliseconds. */
+/** How long connections may take to end once they were told to, in milliseconds. */
 const FAREWELL_MS = 3_000
 const FAREWELL_POLL_MS = 20
+/** How often connections are looked at for how long they have been idle, in milliseconds. */
+const IDLE_LOOK_MS = 1_000
 const STOPPING = 'the proxy is shutting down'
 
 /** Listens for clients, and ends those there are when it stops. */
@@ -16,9 +18,14 @@ export class ProxyServer {
   readonly #server: Server
   /** Those that have not logged in yet. */
   readonly #unknown = new Set<Socket>()
+  readonly #doorway: Doorway
+  readonly #idle: NodeJS.Timeout
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps
+    this.#doorway = new Doorway(deps.limits)
+    const quiet = new Quiet(deps.limits.idleSeconds * 1000)
+    this.#idle = setInterval(() => quiet.look(deps.relays), IDLE_LOOK_MS).unref()
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       this.#accept(socket),
     )
@@ -39,39 +46,51 @@ export class ProxyServer {
     })
   }
 
-  /** Takes nobody new, tells everyone, and waits until they are gone. */
+  /**
+   * Takes nobody new and ends everyone: who does nothing at once, others as soon as their transaction
+   * is over, or when they have had the time that the settings give them.
+   */
   async close(): Promise<void> {
+    clearInterval(this.#idle)
     this.#server.close()
     for (const socket of this.#unknown) socket.destroy()
-    const { relays } = this.#deps
-    for (const relay of [...relays]) {
-      relay.cut(SQLSTATE.adminShutdown, `terminating connection: ${STOPPING}`, STOPPING)
-    }
-    const deadline = Date.now() + FAREWELL_MS
-    while (relays.size > 0 && Date.now() < deadline) {
+    const { relays, limits } = this.#deps
+    const graceEnds = performance.now() + limits.drainSeconds * 1000
+    for (let now = performance.now(); relays.size > 0; now = performance.now()) {
+      for (const relay of [...relays]) {
+        if (!relay.isQuiet && now < graceEnds) continue
+        relay.cut(SQLSTATE.adminShutdown, `terminating connection: ${STOPPING}`, STOPPING)
+      }
+      if (now > graceEnds + FAREWELL_MS) return
       await new Promise((resolve) => setTimeout(resolve, FAREWELL_POLL_MS))
     }
   }
 
   #accept(socket: Socket): void {
-    if (this.#unknown.size >= UNKNOWN_MOST) {
-      refuse(socket)
+    const address = addressOf(socket)
+    const isSlowed = this.#deps.failures.waitAtTheDoor(address) > 0
+    const refused = this.#doorway.enter(address, isSlowed)
+    if (refused !== undefined) {
+      this.#deps.counters.refused.busy += 1
+      refuse(socket, refused)
       return
     }
     this.#unknown.add(socket)
-    socket.once('close', () => this.#unknown.delete(socket))
     serveClient(socket, this.#deps)
       .catch((error: unknown) => {
         this.#deps.log.error({ error: sentenceOf(error) }, 'a connection failed')
         socket.destroy()
       })
-      .finally(() => this.#unknown.delete(socket))
+      .finally(() => {
+        this.#unknown.delete(socket)
+        this.#doorway.leave(address)
+      })
   }
 }
 
-function refuse(socket: Socket): void {
+function refuse(socket: Socket, sentence: string): void {
   socket.on('error', () => undefined)
-  socket.end(fatal(SQLSTATE.tooManyConnections, 'too many connections are logging in at once'))
+  socket.end(fatal(SQLSTATE.tooManyConnections, sentence))
   socket.destroySoon()
 }
 

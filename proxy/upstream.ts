@@ -1,7 +1,7 @@
 import { UpstreamLoginError, WireError } from './errors.ts'
 import { dial, type Address } from './dial.ts'
 import { PeerGone, type Peer } from './peer.ts'
-import { errorResponse, Refusal } from './refusal.ts'
+import { Refusal } from './refusal.ts'
 import { ScramClient } from './scram/client.ts'
 import { Body } from './wire/body.ts'
 import { FROM_SERVER } from './wire/codes.ts'
@@ -9,12 +9,13 @@ import type { Message } from './wire/intake.ts'
 import {
   readAuthentication,
   readBackendKey,
+  readNegotiation,
   readParameterStatus,
   readReport,
   type BackendKey,
 } from './wire/server-messages.ts'
 import { encodeStartup, type StartupParameter } from './wire/startup.ts'
-import { encodeNotice, encodeParameterStatus } from './wire/to-client.ts'
+import { encodeAsItCame } from './wire/to-client.ts'
 import { encodeSaslInitial, encodeSaslResponse } from './wire/to-server.ts'
 
 /** What to log in with. */
@@ -25,6 +26,8 @@ export interface UpstreamLogin {
   readonly database: string
   /** The client's, unchanged. */
   readonly parameters: readonly StartupParameter[]
+  /** The client's protocol 3.minor: with 3.2 the server's cancel key is a long one, too. */
+  readonly minor: number
   /** Gives the attempt up: a server may never answer, and the client won't wait for ever. */
   readonly signal: AbortSignal
 }
@@ -35,12 +38,15 @@ export interface Upstream {
   readonly backend: BackendKey
   /** What the server reported of itself, for the client and for whoever reads along. */
   readonly statuses: readonly (readonly [name: string, value: string])[]
-  /** Messages for the client, in the server's order: statuses and notices. */
-  readonly greetings: readonly Buffer[]
+  /** Statuses and notices for the client as they came, around the place of the cancel key. */
+  readonly greetings: {
+    readonly beforeKey: readonly Buffer[]
+    readonly behindKey: readonly Buffer[]
+  }
 }
 
-/** Every server speaks it; what differs in 3.2 is only how long cancel keys are. */
-const MINOR = 0
+/** The newest protocol 3.minor that we speak; 3.1 was never made. */
+const NEWEST_MINOR = 2
 /** invalid_authorization_specification and its kin: they would tell the backend's role and password. */
 const AUTHORIZATION_CLASS = '28'
 
@@ -51,12 +57,13 @@ const AUTHORIZATION_CLASS = '28'
 export async function logIn(login: UpstreamLogin): Promise<Upstream> {
   const { peer, channelBinding } = await dial(login.address)
   const { user, database, parameters, signal } = login
+  const minor = login.minor >= NEWEST_MINOR ? NEWEST_MINOR : 0
   const giveUp = (): void => void peer.socket.destroy()
   signal.addEventListener('abort', giveUp)
   if (signal.aborted) giveUp()
   try {
-    peer.write(encodeStartup({ minor: MINOR, user, database, parameters }))
-    await authenticate(peer, login.secret, channelBinding)
+    peer.write(encodeStartup({ minor, user, database, parameters }))
+    await authenticate(peer, { secret: login.secret, channelBinding, minor })
     return await readUntilReady(peer)
   } catch (error) {
     peer.socket.destroy()
@@ -70,15 +77,23 @@ export async function logIn(login: UpstreamLogin): Promise<Upstream> {
   }
 }
 
+interface Bound {
+  readonly channelBinding: Buffer | undefined
+}
+
 /** Only SCRAM: a server that asks for the password itself could be anyone. */
 async function authenticate(
   peer: Peer,
-  secret: string,
-  channelBinding: Buffer | undefined,
+  { secret, channelBinding, minor }: Pick<UpstreamLogin, 'secret' | 'minor'> & Bound,
 ): Promise<void> {
   let scram: ScramClient | undefined
-  for (;;) {
-    const request = readAuthentication(await readBody(peer, FROM_SERVER.authentication))
+  let message = await readMessage(peer)
+  if (message.type === FROM_SERVER.negotiation) {
+    assertOlder(message.body, minor)
+    message = await readMessage(peer)
+  }
+  for (; ; message = await readMessage(peer)) {
+    const request = readAuthentication(bodyOf(message, FROM_SERVER.authentication))
     if (request.kind === 'sasl' && scram === undefined) {
       const { mechanisms: offered } = request
       scram = new ScramClient({ secret, offered, ...(channelBinding ? { channelBinding } : {}) })
@@ -98,31 +113,36 @@ async function authenticate(
   }
 }
 
+/** A server that speaks less than was asked for says so first; we asked for no options. */
+function assertOlder(body: Buffer, asked: number): void {
+  const { minor, unknownOptions } = readNegotiation(new Body(body))
+  if (minor >= asked || unknownOptions.length > 0) throw brokeProtocol()
+}
+
 async function readUntilReady(peer: Peer): Promise<Upstream> {
   const statuses: [string, string][] = []
-  const greetings: Buffer[] = []
+  const [beforeKey, behindKey]: [Buffer[], Buffer[]] = [[], []]
   let backend: BackendKey | undefined
   for (;;) {
-    const { type, body } = await readMessage(peer)
-    if (type === FROM_SERVER.parameterStatus) {
-      const status = readParameterStatus(new Body(body))
-      statuses.push(status)
-      greetings.push(encodeParameterStatus(...status))
-    } else if (type === FROM_SERVER.backendKey) {
+    const message = await readMessage(peer)
+    const { type, body } = message
+    if (type === FROM_SERVER.backendKey) {
+      if (backend) throw brokeProtocol()
       backend = readBackendKey(new Body(body))
-    } else if (type === FROM_SERVER.notice) {
-      const { sqlstate, message } = readReport(new Body(body))
-      greetings.push(encodeNotice({ severity: 'NOTICE', sqlstate, message }))
+    } else if (type === FROM_SERVER.parameterStatus || type === FROM_SERVER.notice) {
+      if (type === FROM_SERVER.parameterStatus) statuses.push(readParameterStatus(new Body(body)))
+      else if (!isTerminated(body)) throw brokeProtocol()
+      const greetings = backend ? behindKey : beforeKey
+      greetings.push(encodeAsItCame(message))
     } else if (type === FROM_SERVER.ready && backend !== undefined) {
-      return { peer, backend, statuses, greetings }
+      return { peer, backend, statuses, greetings: { beforeKey, behindKey } }
     } else {
       throw brokeProtocol()
     }
   }
 }
 
-async function readBody(peer: Peer, expected: number): Promise<Body> {
-  const { type, body } = await readMessage(peer)
+function bodyOf({ type, body }: Message, expected: number): Body {
   if (type === expected) return new Body(body)
   throw brokeProtocol()
 }
@@ -135,7 +155,7 @@ async function readMessage(peer: Peer): Promise<Message> {
     throw new UpstreamLoginError('the data source refused the login of the session user')
   }
   if (sqlstate === '' || !isTerminated(message.body)) throw brokeProtocol()
-  throw new Refusal(sqlstate, sentence, errorResponse(message.body))
+  throw new Refusal(sqlstate, sentence, encodeAsItCame(message))
 }
 
 /** The last field's NUL and the list's own: some clients read on for ever without them. */

@@ -11,6 +11,7 @@ import { addMail } from './commands/mail.ts'
 import { addOperation } from './commands/operation.ts'
 import { addPeople } from './commands/people.ts'
 import { addSessions } from './commands/sessions.ts'
+import { addTrace } from './commands/trace.ts'
 
 /** What a script reads from the exit code (docs/cli.md). */
 const REFUSED = 1
@@ -41,6 +42,7 @@ addAdministration(program)
 addSessions(program)
 addExtensions(program)
 addConnect(program)
+addTrace(program)
 addAudit(program)
 
 try {

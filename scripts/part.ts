@@ -7,7 +7,7 @@ import { openLog, type Log } from '../lib/log.ts'
 import type { KeyHolder } from '../lib/seal.ts'
 import { closeOnSignals, Shutdown } from '../lib/shutdown.ts'
 import { startPortal } from '../portal/main.ts'
-import { startProxy } from '../proxy/main.ts'
+import { startProxies } from '../proxy/processes/start.ts'
 import { demoFile } from './home-file.ts'
 
 /** What a part is given to live on. */
@@ -30,7 +30,14 @@ function startPortalOfDemo(deps: PartDeps): Promise<unknown> {
 const STARTS: Readonly<Record<KeyHolder, Starting>> = {
   broker: startBroker,
   portal: startPortalOfDemo,
-  proxy: startProxy,
+  proxy: startProxies,
+}
+
+/** Clients wait at the proxy's door for what it asks the store: it gives up earlier than the others. */
+const STORE_OPTIONS: Readonly<Record<KeyHolder, { readonly deadlineMs?: number }>> = {
+  broker: {},
+  portal: {},
+  proxy: { deadlineMs: 8_000 },
 }
 
 /** Told to the process that started this part, once it serves. */
@@ -41,7 +48,7 @@ export async function runPart(part: KeyHolder, config: Config): Promise<void> {
   requireSettings(part, config)
   const log = openLog(part, config.logLevel)
   const shutdown = new Shutdown(log)
-  const store = openStore(config.storeUrl ?? '')
+  const store = openStore(config.storeUrl ?? '', STORE_OPTIONS[part])
   shutdown.onClose('store', () => store.close())
   closeOnSignals(shutdown)
   try {

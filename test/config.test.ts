@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { ConfigError, environmentForPart, readConfig } from '../config.ts'
+import { ConfigError, environmentForPart, readConfig, PROXY_LIMITS } from '../config.ts'
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
   try {
@@ -33,6 +33,33 @@ describe('config', () => {
     assert.equal(config.demo, true)
     assert.equal(config.recording, 'prompt')
     assert.deepEqual(config.warnings, [])
+  })
+
+  it('runs one process of the proxy and serves its metrics nowhere, unless asked', () => {
+    assert.equal(readConfig({}).proxy.processes, 1)
+    assert.equal(readConfig({}).proxy.metrics, undefined)
+    assert.equal(readConfig({ DAYPASS_PROXY_METRICS_HOST: '0.0.0.0' }).proxy.metrics, undefined)
+    const asked = { DAYPASS_PROXY_PROCESSES: '4', DAYPASS_PROXY_METRICS_PORT: '9187' }
+    assert.equal(readConfig(asked).proxy.processes, 4)
+    assert.deepEqual(readConfig(asked).proxy.metrics, { host: '127.0.0.1', port: 9187 })
+    for (const wrong of ['0', '65', '1.5', 'two']) {
+      assert.match(faultsOf({ DAYPASS_PROXY_PROCESSES: wrong }).join(), /from 1 to 64/)
+    }
+  })
+
+  it('takes the proxy’s limits as whole numbers within sense', () => {
+    assert.deepEqual(readConfig({}).proxy.limits, PROXY_LIMITS)
+    const { limits } = readConfig({
+      DAYPASS_PROXY_SESSION_CONNECTIONS: '5',
+      DAYPASS_PROXY_IDLE_SECONDS: '0',
+    }).proxy
+    assert.equal(limits.sessionConnections, 5)
+    assert.equal(limits.idleSeconds, 0)
+    for (const wrong of ['0', '-1', '1.5', '1e3', 'few']) {
+      const faults = faultsOf({ DAYPASS_PROXY_SESSION_CONNECTIONS: wrong })
+      assert.match(faults.join(), /^DAYPASS_PROXY_SESSION_CONNECTIONS must be .* from 1 to 100000/)
+    }
+    assert.match(faultsOf({ DAYPASS_PROXY_DRAIN_SECONDS: '6' }).join(), /from 0 to 5/)
   })
 
   it('has no demo on a store of your own, unless asked', () => {

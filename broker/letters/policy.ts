@@ -1,7 +1,6 @@
-import { isToldOf } from '../../db/alert-letters.ts'
+import { findOpenDetail, isToldOf } from '../../db/alert-letters.ts'
 import type { ClaimedMail } from '../../db/mails.ts'
 import { isOpenProposal } from '../../db/policy-proposals.ts'
-import { pathOf } from './sessions.ts'
 import { fields, quote, type Desk, type Draft, type Dropped } from './text.ts'
 
 /** To a second admin: a change of the policy that one alone may not make. */
@@ -23,25 +22,30 @@ export async function proposalWaits(
   }
 }
 
-/** To those whom the rule names: something that is promised does not hold at this moment. */
+/**
+ * To those whom the rule names: something that is promised does not hold at this moment. Not sent
+ * about what is over by then.
+ */
 export async function alertRaised(
   { store }: Desk,
-  { facts, sessionId, organizationId, to }: ClaimedMail,
+  { facts, key, sessionId, organizationId, to }: ClaimedMail,
 ): Promise<Draft | Dropped> {
-  const { rule = '', title = rule, detail = '' } = facts
+  const { rule = '', title = rule, storm } = facts
   if (!(await isToldOf(store.db, organizationId, { rule, personId: to.id }))) {
     return { drop: `${to.username} is not told of such alerts any more.` }
   }
+  const detail = await findOpenDetail(store.db, key)
+  if (detail === undefined) return { drop: 'The alert is over.' }
   return {
     subject: `Alert: ${title}${sessionId === null ? '' : `, session ${sessionId}`}`,
     paragraphs: [
-      'Something that Daypass promises does not hold at this moment, or did not when this was written.',
-      fields([['Rule', rule], ...(sessionId === null ? [] : [['Session', sessionId] as const])]),
+      'Something that Daypass promises does not hold at this moment.',
+      fields([['Alert', title], ...(sessionId === null ? [] : [['Session', sessionId] as const])]),
       quote('What was seen', detail),
+      ...(storm === undefined ? [] : [STORM]),
     ],
-    link: {
-      sentence: sessionId === null ? 'All alerts:' : 'The session:',
-      path: sessionId === null ? '/alerts' : pathOf({ id: sessionId }),
-    },
+    link: { sentence: 'The alert, and what else is open:', path: `/alerts#alert-${key}` },
   }
 }
+
+const STORM = 'Further alerts of this rule are on the page alone for now.'

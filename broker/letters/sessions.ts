@@ -1,6 +1,7 @@
 import type { ClaimedMail } from '../../db/mails.ts'
 import { findSession, type Session } from '../../db/sessions.ts'
 import { iso } from '../../db/store.ts'
+import { visible } from '../../lib/visible.ts'
 import { announceEnd, REMINDERS } from './announce.ts'
 import { heedStorm } from './storm.ts'
 import { fields, moment, quote, type Desk, type Draft, type Dropped } from './text.ts'
@@ -40,7 +41,7 @@ export async function waitsForYou(desk: Desk, mail: ClaimedMail): Promise<Draft 
         ['Yours to decide', open.join(', ')],
         ['All roles asked for', session.roles.map(({ name }) => name).join(', ')],
         ...windowOf(session, desk),
-        ['Dies at', moment(session.diesAt, desk)],
+        ['Lapses', moment(session.diesAt, desk)],
       ]),
       quote('Justification', session.justification),
       ...storm,
@@ -50,9 +51,14 @@ export async function waitsForYou(desk: Desk, mail: ClaimedMail): Promise<Draft 
 }
 
 /** To the requester: what somebody else did to their session, and why. */
-export async function sessionChanged(desk: Desk, mail: ClaimedMail): Promise<Draft> {
+export async function sessionChanged(desk: Desk, mail: ClaimedMail): Promise<Draft | Dropped> {
   const session = await sessionOf(desk, mail)
   const { change = '', by = '', reason = '', roles = '', votes } = mail.facts
+  if (change === 'APPROVED' && session.grantedAt !== null) {
+    return {
+      drop: `Session ${session.id} has begun, and the letter about that says who approved it.`,
+    }
+  }
   const isRole = change === 'role approved'
   const subject = isRole
     ? `${by} approved ${roles}, session ${session.id}`
@@ -72,6 +78,7 @@ export async function sessionChanged(desk: Desk, mail: ClaimedMail): Promise<Dra
         ...(change === 'GRANTED' ? [['Session user', session.username ?? '-'] as const] : []),
       ]),
       ...(reason === '' ? [] : [quote(isRole ? 'Comment' : 'Reason', reason)]),
+      ...(APPROVED_BY_THEN.has(change) ? commentsOn(session) : []),
       ...since,
       ...(change === 'GRANTED' && since.length === 0 ? [howToConnect(session)] : []),
     ],
@@ -106,6 +113,15 @@ export async function sessionEndsSoon(desk: Desk, mail: ClaimedMail): Promise<Dr
     ],
     link: { sentence: 'The session, where you can ask for more time:', path: pathOf(session) },
   }
+}
+
+/** The one letter of an approval that completed the request holds what approvers wrote. */
+const APPROVED_BY_THEN: ReadonlySet<string> = new Set(['APPROVED', 'GRANTED'])
+
+function commentsOn({ roles }: Session): string[] {
+  const votes = roles.flatMap(({ approvals }) => approvals)
+  const said = votes.filter(({ comment }) => comment !== '')
+  return [...new Set(said.map(({ by, comment }) => quote(`Comment of ${visible(by)}`, comment)))]
 }
 
 const SENTENCES: Readonly<Record<string, string>> = {

@@ -79,7 +79,7 @@ function tooFewApprovers(role: Role): Warning[] {
     aboutRole(
       role,
       'approvers_short',
-      `${saidRole(role)} takes ${counted(needed, 'approval')} and has ${counted(approvers.length, 'approver')} who may sign in${who}: ${effect}, as nobody approves their own request. Have at least ${needed + 1}.`,
+      `${saidRole(role)} takes ${counted(needed, 'approval')} and has ${counted(approvers.length, 'approver')} who may sign in${who}: ${effect}, as nobody approves their own request. Have at least ${needed + 1} approvers.`,
     ),
   ]
 }

@@ -140,7 +140,7 @@ export function justificationFault(
   if (rule === undefined) return undefined
   const fits = matches(text, rule.pattern)
   if (fits === undefined) {
-    return 'The rule for justifications can not be applied: ask an administrator to mend its pattern.'
+    return "The rule for justifications can't be applied: ask an administrator to mend its pattern."
   }
   if (fits) return undefined
   return rule.message || `The justification must match ${rule.pattern}.`

@@ -3,6 +3,7 @@ import { listGroups, type Group } from '../../db/groups.ts'
 import { listOpenProposals, type Proposal } from '../../db/policy-proposals.ts'
 import { findCurrentVersion, type PolicyChange } from '../../db/policy-versions.ts'
 import { getRequestLife } from '../../db/request-life.ts'
+import { getRecordingMonths } from '../../db/retention.ts'
 import { listRoles, type Role } from '../../db/roles.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import { findGlobalJustification } from '../../db/settings.ts'
@@ -19,6 +20,8 @@ export interface PolicyInForce {
   readonly global: JustificationRule | undefined
   /** The longest that a request whose window counts from approval waits for it. */
   readonly requestLifeMinutes: number
+  /** How long recordings are kept; null: for ever. */
+  readonly recordingMonths: number | null
   readonly proposals: readonly Proposal[]
   readonly warnings: readonly Warning[]
 }
@@ -27,14 +30,17 @@ export interface PolicyInForce {
 export async function readPolicy(db: Db, scope: PersonScope): Promise<PolicyInForce> {
   // the version first: what is changed while the rest is read makes a form stale, never fresh
   const current = await findCurrentVersion(db, scope.organization.id)
-  const [roles, groups, sources, global, requestLifeMinutes, proposals] = await Promise.all([
-    listRoles(db, scope),
-    listGroups(db, scope),
-    listDataSources(db, scope),
-    findGlobalJustification(db),
-    getRequestLife(db, scope.organization.id),
-    listOpenProposals(db, scope),
-  ])
+  const [roles, groups, sources, global, requestLifeMinutes, recordingMonths, proposals] =
+    await Promise.all([
+      listRoles(db, scope),
+      listGroups(db, scope),
+      listDataSources(db, scope),
+      findGlobalJustification(db),
+      getRequestLife(db, scope.organization.id),
+      getRecordingMonths(db, scope.organization.id),
+      listOpenProposals(db, scope),
+    ])
   const warnings = lintPolicy({ roles, groups, sources, global })
-  return { current, roles, groups, sources, global, requestLifeMinutes, proposals, warnings }
+  const settings = { global, requestLifeMinutes, recordingMonths }
+  return { current, roles, groups, sources, ...settings, proposals, warnings }
 }

@@ -86,8 +86,11 @@ export function judgeAccess(facts: AccessFacts, entry: Entry): Exposure {
     return { state: 'closed', finding: finding('ok', sentence) }
   }
   if (entry === 'unknown' || facts.sameHost) {
-    const sentence =
-      'Whether session users can log in past the proxies can not be told from here: the broker may not read pg_hba and runs on the same host as the data source, or its trial did not get that far. Let it read the rules, and they are judged.'
+    const why =
+      entry === 'unknown'
+        ? 'its trial did not get that far'
+        : 'it runs on the same host as the data source'
+    const sentence = `Whether session users can log in past the proxies can't be told from here: the broker may not read pg_hba, and ${why}. Let it read the rules, and they are judged.`
     return { state: 'unknown', finding: finding('note', sentence, remedy) }
   }
   const sentence = `Session users can log in to the data source directly from ${facts.brokerAddress ?? ''}, where the broker runs; unless a proxy runs there too, recording can be walked around.`
@@ -104,7 +107,7 @@ function judgeRules(facts: AccessFacts, rules: readonly HbaRule[]): Exposure {
   const from = ranges.map(textOf).join(', ')
   const sentence =
     from === ''
-      ? 'pg_hba lets session users in from nowhere, so proxies can not work.'
+      ? "pg_hba lets session users in from nowhere, so proxies can't work."
       : `pg_hba lets session users in from ${from} alone: let only proxies run there.`
   return { state: 'closed', finding: finding(from === '' ? 'failed' : 'ok', sentence) }
 }

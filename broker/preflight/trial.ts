@@ -83,7 +83,7 @@ export async function tryOut(target: Target, plan: TrialPlan): Promise<Trial> {
     }
     await createSessionUser(target, user, UNCHECKED)
   } catch (error) {
-    const findings = [finding('failed', `A trial user can not be made: ${sentenceOf(error)}`)]
+    const findings = [finding('failed', `A trial user can't be made: ${sentenceOf(error)}`)]
     return { findings, entry: 'unknown' }
   }
   const user = { name, secret }
@@ -176,7 +176,7 @@ function refusedBy(
 ): Trial {
   const code = sqlStateOf(error.cause)
   if (code === INVALID_AUTHORIZATION) {
-    const sentence = 'Its login can not be tried, because pg_hba keeps it out from here.'
+    const sentence = "Its login can't be tried, because pg_hba keeps it out from here."
     return { entry: 'rejected', findings: [finding('note', sentence)] }
   }
   // past pg_hba: the roles that people ask for bring CONNECT with them
@@ -185,7 +185,7 @@ function refusedBy(
     const sentence = `It may not connect to database ${database}.`
     return { entry: 'let in', findings: [finding(verdict, sentence)] }
   }
-  const sentence = `It can not log in to database ${database}: ${sentenceOf(error.cause ?? error)}`
+  const sentence = `It can't log in to database ${database}: ${sentenceOf(error.cause ?? error)}`
   return { entry: 'unknown', findings: [finding('failed', sentence)] }
 }
 
@@ -200,7 +200,7 @@ async function setRoleFindings(there: Target, roles: readonly string[]): Promise
     } else if (became) {
       findings.push(finding('failed', `It may become ${role} by SET ROLE.`))
     } else {
-      findings.push(finding('ok', `It can not become ${role} by SET ROLE.`))
+      findings.push(finding('ok', `It can't become ${role} by SET ROLE.`))
     }
   }
   return findings
@@ -242,7 +242,7 @@ async function removal(target: Target, name: string): Promise<Finding> {
     }
     return finding('failed', `The trial user ${name} is still there.`)
   } catch (error) {
-    const sentence = `The trial user ${name} can not be removed; its login ends within a minute, and the next check tries again: ${sentenceOf(error)}`
+    const sentence = `The trial user ${name} can't be removed; its login ends within a minute, and the next check tries again: ${sentenceOf(error)}`
     return finding('failed', sentence)
   }
 }

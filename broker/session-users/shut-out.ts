@@ -1,4 +1,5 @@
 import type { SessionIntent } from '../../db/session-intents.ts'
+import { LOGIN_REMAINS } from '../../db/removals.ts'
 import type { ClaimedJob } from '../../db/session-jobs.ts'
 import { endBackends } from './backends.ts'
 import { inBatches, type Crew } from './batches.ts'
@@ -103,7 +104,7 @@ async function loginRemains(
   const sql = role === undefined ? [] : await remediesFor(target, role)
   const remedy = sql.length === 0 ? '' : ` An administrator runs: ${sql.join(' ')}`
   const why = await reasonOf(target, error)
-  return new DataSourceError('login_remains', `Its login can't be taken: ${why}${remedy}`, error)
+  return new DataSourceError('login_remains', `${LOGIN_REMAINS}: ${why}${remedy}`, error)
 }
 
 /** What somebody did to a user that puts it out of our reach, undone. */

@@ -17,6 +17,8 @@ export interface AdmissionRequest {
   readonly replication: string | undefined
   readonly applicationName: string
   readonly clientIp: string
+  /** How many connections a session may have at once; undefined: as its user was made for. */
+  readonly most: number | undefined
 }
 
 export type Admission =
@@ -65,9 +67,10 @@ export async function admit(
     database,
     clientIp,
     applicationName,
+    most: request.most,
   })
   if (opened) return { kind: 'admitted', gate, database }
-  const most = String(gate.connectionLimit)
+  const most = String(request.most ?? gate.connectionLimit)
   return refuse(
     TOO_MANY_CONNECTIONS,
     `too many connections for session ${id}: at most ${most} may be open at once`,

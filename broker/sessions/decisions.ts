@@ -29,9 +29,11 @@ export async function settle(
   const complete = session.roles.filter(
     (role) => role.state === 'PENDING' && votesFor(role) >= role.needed,
   )
+  // what completes the request is told by the letter about the session
+  const isLast = session.roles.every((role) => role.state === 'APPROVED' || complete.includes(role))
   for (const role of complete) {
     const theirs = decision.voted?.has(role.id) ?? true
-    await approveRole(tx, session, { ...(theirs ? decision : bySystem(decision)), role })
+    await approveRole(tx, session, { ...(theirs ? decision : bySystem(decision)), role, isLast })
   }
   const settled = complete.length === 0 ? session : await getSession(tx, session.id)
   if (settled.roles.some(({ state }) => state !== 'APPROVED')) return settled
@@ -46,11 +48,19 @@ function bySystem({ at, origin }: Decision): Decision {
 async function approveRole(
   tx: Transaction,
   session: Session,
-  { origin, at, by, comment, role }: Decision & { readonly role: SessionRole },
+  {
+    origin,
+    at,
+    by,
+    comment,
+    role,
+    isLast,
+  }: Decision & { readonly role: SessionRole; readonly isLast: boolean },
 ): Promise<void> {
   const facts = { sessionId: session.id, roleId: role.id, state: 'APPROVED', at, by } as const
   if (!(await decideRole(tx, facts))) return
-  await recordRoles(tx, session, { origin, at, roles: [role], state: 'APPROVED', reason: comment })
+  const said = { origin, at, roles: [role], state: 'APPROVED', reason: comment } as const
+  await recordRoles(tx, session, { ...said, untold: isLast })
 }
 
 function windowFrom(

@@ -143,11 +143,13 @@ export async function recordRoles(
     readonly state: 'APPROVED' | 'DENIED'
     /** Present on a vote that does not complete the role: a record, but no state row. */
     readonly votes?: string
+    /** True where the letter about the session's own state says it. */
+    readonly untold?: boolean
   },
 ): Promise<void> {
-  const { origin, at, reason, state, votes } = decision
+  const { origin, at, reason, state, votes, untold = false } = decision
   const names = decision.roles.map(({ name }) => name)
-  if (state === 'APPROVED') await announceRoles(tx, session, decision)
+  if (state === 'APPROVED' && !untold) await announceRoles(tx, session, decision)
   await appendRecord(tx, origin, at, {
     action: state === 'APPROVED' ? 'role.approved' : 'role.denied',
     area: 'sessions',

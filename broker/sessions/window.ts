@@ -85,7 +85,7 @@ function waitFault(
   if (ttlMinutes <= most) return undefined
   const why =
     window.kind === 'fixed'
-      ? 'The request dies when its window closes'
+      ? 'The request lapses when its window closes'
       : 'A request may wait for its approvals only so long'
   const fewer = most < 1 ? '' : `enter ${String(Math.floor(most))} minutes or fewer, or `
   return `${why}: ${fewer}leave this empty.`

@@ -1,6 +1,7 @@
 import type { DateTime } from 'luxon'
 import { sentenceOf } from '../../lib/errors.ts'
 import { appendRecord } from '../../db/audit-log.ts'
+import { LOGIN_UNPROVEN } from '../../db/removals.ts'
 import {
   deferJobs,
   type ClaimedJob,
@@ -18,6 +19,7 @@ import {
   type BrokerDeps,
   type Target,
 } from '../sources/data-source.ts'
+import { Overdue } from '../sources/deadline.ts'
 import { DataSourceError } from '../errors.ts'
 import { identifier } from '../sources/identifiers.ts'
 import { originOfDataSource } from '../origins.ts'
@@ -53,7 +55,8 @@ export async function putOff(deps: BrokerDeps, { jobs, error, target }: FailedTr
   if (first === undefined) return
   const { sessionId, kind, tries, claim, claimedAt } = first
   deps.log.warn({ session: sessionId, kind, tries, error: sentenceOf(error) }, 'a try failed')
-  const detail = target === undefined ? sentenceOf(error) : await reasonOf(target, error)
+  const why = target === undefined ? sentenceOf(error) : await reasonOf(target, error)
+  const detail = error instanceof Overdue ? unproven(kind, why) : why
   const sessionIds = jobs.map((job) => job.sessionId)
   const longestSeconds = isShort(kind, error) ? SHORT_PAUSE_SECONDS : LONGEST_PAUSE_SECONDS
   await defer(deps, kind, { claim, sessionIds, detail, longestSeconds, claimedAt })
@@ -69,8 +72,13 @@ export async function putOffAll(
   },
 ): Promise<void> {
   const { claim, kind, error } = failure
-  const detail = sentenceOf(error)
+  const detail = unproven(kind, sentenceOf(error))
   await defer(deps, kind, { claim, detail, longestSeconds: UNREACHABLE_PAUSE_SECONDS })
+}
+
+/** A try that broke off, or never came to the data source, proves of no user that it is shut out. */
+function unproven(kind: JobKind, why: string): string {
+  return kind === 'removal' ? `${LOGIN_UNPROVEN}: ${why}` : why
 }
 
 type Put = Pick<Deferral, 'claim' | 'sessionIds' | 'detail' | 'longestSeconds'> & {

@@ -3,6 +3,7 @@ import { sentenceOf } from '../../lib/errors.ts'
 import { listen } from '../../db/notices.ts'
 import { addPartitions } from '../../db/partitions.ts'
 import { scheduleChecks } from '../preflight/checks.ts'
+import { dropOldRecordings } from './retention.ts'
 import { reconcileAll, setGoing, sweep, type SweepDeps } from './sweep.ts'
 import { watch } from './watch.ts'
 import { readWorkNotice } from './work-notices.ts'
@@ -20,8 +21,8 @@ const EVERY_HOUR = '0 0 * * * *'
 
 /**
  * Ticks every second and at every notice that does not name its work itself, looks for breaches every five seconds, compares data
- * sources with the store every ten, and sees to it every hour that the
- * trail has its next months and that each data source was checked within a day.
+ * sources with the store every ten, and sees to it every hour that the trail has its next months, that
+ * recordings go which the policy no longer keeps, and that each data source was checked within a day.
  */
 export function startScheduler(deps: SweepDeps): Scheduler {
   const tick = coalesce(() => guarded(deps, 'sweep', sweep))
@@ -57,7 +58,8 @@ export function startScheduler(deps: SweepDeps): Scheduler {
 }
 
 async function keepUp(deps: SweepDeps): Promise<void> {
-  await addPartitions(deps.store)
+  await guarded(deps, 'partitions', ({ store }) => addPartitions(store))
+  await guarded(deps, 'retention', dropOldRecordings)
   await scheduleChecks(deps)
 }
 

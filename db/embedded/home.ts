@@ -54,7 +54,7 @@ function makeOwnFolder(dir: string): void {
   } catch (cause) {
     throw new EmbeddedPostgresError(
       'EMBEDDED_NO_ACCESS',
-      `Daypass cannot keep its data in ${dir} (${sentenceOf(cause)}). ` +
+      `Daypass can't keep its data in ${dir} (${sentenceOf(cause)}). ` +
         'Set DAYPASS_DATA_DIR to a folder of yours, or change the owner of this one.',
       { cause },
     )

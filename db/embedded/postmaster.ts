@@ -96,7 +96,7 @@ function whyItEnded(plan: PostmasterPlan, log: string): EmbeddedPostgresError {
   if (/could not bind .*: Address already in use/.test(log)) {
     return new EmbeddedPostgresError(
       'EMBEDDED_PORT_TAKEN',
-      `Port ${plan.port} of 127.0.0.1 is taken, so PostgreSQL cannot listen there. Stop what uses it, ` +
+      `Port ${plan.port} of 127.0.0.1 is taken, so PostgreSQL can't listen there. Stop what uses it, ` +
         'or choose another port.',
       { facts: { port: plan.port } },
     )

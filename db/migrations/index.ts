@@ -3,6 +3,7 @@ import { foundation } from './001-foundation.ts'
 import { rights } from './002-rights.ts'
 import { tighter } from './003-tighter.ts'
 import { broker } from './004-broker.ts'
+import { wire } from './005-wire.ts'
 
 /** One step of the store's schema: a name that never changes and raw SQL that imports nothing. */
 export interface Migration {
@@ -11,7 +12,7 @@ export interface Migration {
 }
 
 /** Every migration in order. A landed one is never edited: add the next. */
-export const migrations: readonly Migration[] = [foundation, rights, tighter, broker]
+export const migrations: readonly Migration[] = [foundation, rights, tighter, broker, wire]
 
 /**
  * The list above as knex wants it. Names carry no file extension, so that the same store is

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RECORDING_MONTHS_MOST } from '../../broker/policy/retention.ts'
 import { isStorable } from '../../broker/sessions/request.ts'
 import { LONGEST_DELAY_SECONDS } from '../../db/alert-rules.ts'
 import { ALERT_RULES } from '../../db/alerts.ts'
@@ -137,6 +138,11 @@ export const trialBody = z.strictObject({
 })
 export const requestLifeBody = z.strictObject({
   minutes: z.int().min(1).max(DAYS_366_MINUTES),
+  policyVersion,
+})
+export const retentionBody = z.strictObject({
+  /** Null: for ever. */
+  months: z.int().min(1).max(RECORDING_MONTHS_MOST).nullable(),
   policyVersion,
 })
 export const proposalBody = z.strictObject({ policyVersion })

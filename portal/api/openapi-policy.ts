@@ -44,6 +44,13 @@ export const POLICY_OPERATIONS: Operations = {
       'requestLife',
     ),
   },
+  '/policy/recordings': {
+    post: changing(
+      'Set how many months recordings are kept; null is for ever',
+      bodies.retentionBody,
+      'retention',
+    ),
+  },
   '/policy/proposals/{id}/approval': {
     post: changing("Apply another admin's proposal", bodies.proposalBody, 'role'),
   },

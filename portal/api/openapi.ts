@@ -97,6 +97,13 @@ export const OPERATIONS: Operations = {
       errors: [404, 422],
     },
   },
+  '/sessions/{id}/running': {
+    get: {
+      summary: 'What the connections of a session run right now',
+      answer: 'running',
+      errors: [404],
+    },
+  },
   '/sessions/{id}/residue': {
     get: {
       summary: 'What a session left behind, and what changed meanwhile',

@@ -73,11 +73,13 @@ export const POLICY_SCHEMAS = {
     dataSources: list(named('dataSource')),
     justification: named('justification'),
     requestLifeMinutes: count,
+    recordingMonths: orNull(count),
     proposals: list(named('proposal')),
     warnings: list(named('warning')),
   }),
   justification: shape({ pattern: text, message: text }),
   requestLife: shape({ minutes: count }),
+  retention: shape({ months: orNull(count) }),
   trial: shape({ fits: flag, sentence: orNull(text) }),
   warning: shape({
     code: text,

@@ -4,6 +4,7 @@ import { changeGlobalRule, changeGroupTerms, changeRoleTerms } from '../../broke
 import { changeSource, type AskedGroup } from '../../broker/policy/changes.ts'
 import type { PolicyChanger } from '../../broker/policy/changer.ts'
 import { changeLongestWait } from '../../broker/policy/request-life.ts'
+import { changeRetention } from '../../broker/policy/retention.ts'
 import { applyProposal, rejectProposal, withdrawProposal } from '../../broker/policy/proposals.ts'
 import { readPolicy } from '../../broker/policy/reading.ts'
 import { justificationFault } from '../../broker/policy/policy.ts'
@@ -81,6 +82,11 @@ export function policyChangesApi({ store }: PortalDeps) {
       const { policyVersion, minutes } = readBody(req, bodies.requestLifeBody)
       await changeLongestWait(store, { ...visitOf(req), version: policyVersion }, minutes)
       return { minutes }
+    }),
+    changeRetention: adminOnly(async (req) => {
+      const { policyVersion, months } = readBody(req, bodies.retentionBody)
+      await changeRetention(store, { ...visitOf(req), version: policyVersion }, months)
+      return { months }
     }),
     tryJustification: adminOnly((req) => {
       const { text, ...rule } = readBody(req, bodies.trialBody)

@@ -43,6 +43,7 @@ export const SESSION_SCHEMAS = {
     removal: shape({
       state: { enum: ['none', 'pending', 'blocked', 'done'] },
       detail: orNull(text),
+      login: orNull({ enum: ['taken', 'unproven', 'remains'] }),
     }),
     waitingFor: orNull(text),
     policyVersion: orNull(count),
@@ -85,7 +86,26 @@ export const SESSION_SCHEMAS = {
     message: orNull(text),
     outcome: text,
   }),
-  statements: shape({ statements: list(named('statement')), next: orNull(text) }),
+  statements: shape({
+    statements: list(named('statement')),
+    next: orNull(text),
+    dropped: orNull(shape({ statements: count, at: instant, keptMonths: count })),
+  }),
+  running: shape({
+    running: list(
+      shape({
+        connection: text,
+        number: count,
+        kind: text,
+        text,
+        textBytes: count,
+        startedAt: instant,
+        milliseconds: count,
+        rows: count,
+        bytes: count,
+      }),
+    ),
+  }),
   residue: shape({
     comparedAt: orNull(instant),
     beforeAt: orNull(instant),

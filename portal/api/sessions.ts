@@ -9,6 +9,7 @@ import {
 } from '../../broker/sessions/lifecycle.ts'
 import { listSessions, type Session, type SessionState } from '../../db/sessions.ts'
 import { isStatementCursor } from '../../db/statements.ts'
+import { storeTime } from '../../db/store.ts'
 import { parseSessionId } from '../../lib/ids.ts'
 import { connectionFor } from '../connection-string.ts'
 import type { PortalDeps } from '../deps.ts'
@@ -17,8 +18,8 @@ import { readBody } from '../forms/body.ts'
 import { fieldsOf } from '../forms/fields.ts'
 import { sessionJson } from '../presenters/session-json.ts'
 import { parseState } from '../presenters/session-states.ts'
-import { statementJson } from '../presenters/statement-json.ts'
-import { mayReadRecording, readRecording } from '../recording.ts'
+import { droppedJson, runningJson, statementJson } from '../presenters/statement-json.ts'
+import { mayReadRecording, readRecording, readRunning } from '../recording.ts'
 import { getSessionIn, ownSessionIdIn, sessionIdIn } from '../session-address.ts'
 import { visitOf } from '../visit.ts'
 import {
@@ -70,6 +71,7 @@ export function sessionsApi(deps: PortalDeps) {
     index: list(deps),
     show,
     statements: recording(deps),
+    running: running(deps),
     credential,
     approve: change((req, { scope, origin }) =>
       approve(store, scope, origin, sessionIdIn(req), readBody(req, approvalBody)),
@@ -110,7 +112,22 @@ function recording(deps: PortalDeps): RequestHandler {
     }
     const place = { limit: STATEMENTS_PAGE_SIZE, ...(after === '' ? {} : { after }) }
     const page = await readRecording(deps, visit, session, place)
-    res.json({ statements: page.statements.map(statementJson), next: page.next ?? null })
+    res.json({
+      statements: page.statements.map(statementJson),
+      next: page.next ?? null,
+      dropped: page.dropped === undefined ? null : droppedJson(page.dropped),
+    })
+  }
+}
+
+function running(deps: PortalDeps): RequestHandler {
+  return async (req, res) => {
+    const visit = visitOf(req)
+    const session = await getSessionIn(req, deps)
+    if (!mayReadRecording(visit.scope, session)) throw new NotFound()
+    const statements = await readRunning(deps, visit, session)
+    const now = await storeTime(deps.store.db)
+    res.json({ running: statements.map((statement) => runningJson(statement, now)) })
   }
 }
 

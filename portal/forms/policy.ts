@@ -1,5 +1,6 @@
 import type { AskedSource, AskedTerms } from '../../broker/policy/changes.ts'
 import { REQUEST_LIFE_MOST } from '../../broker/policy/request-life.ts'
+import { RECORDING_MONTHS_MOST } from '../../broker/policy/retention.ts'
 import type { JustificationRule } from '../../broker/policy/policy.ts'
 import type { GroupCommand } from '../administration/groups.ts'
 import { fieldsOf, mistakesIn, type Fields, type Reading } from './fields.ts'
@@ -103,6 +104,16 @@ export function readRequestLife(body: unknown): Reading<number> {
   const mistakes = mistakesIn({ minutes: minutes.mistake })
   if (Object.keys(mistakes).length > 0) return { ok: false, mistakes }
   return { ok: true, value: minutes.count }
+}
+
+/** Reads the form of how long recordings are kept; an empty field is for ever. */
+export function readRetention(body: unknown): Reading<number | null> {
+  const fields = fieldsOf(body)
+  if (fields.text('months') === '') return { ok: true, value: null }
+  const months = whole(fields, 'months', { least: 1, most: RECORDING_MONTHS_MOST })
+  const mistakes = mistakesIn({ months: months.mistake })
+  if (Object.keys(mistakes).length > 0) return { ok: false, mistakes }
+  return { ok: true, value: months.count }
 }
 
 /** The rule as typed, and the text to try it on. */

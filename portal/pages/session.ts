@@ -16,9 +16,10 @@ import { readExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
 import { presentExtension, type ReturnedExtension } from '../presenters/extension.ts'
 import { presentResidue } from '../presenters/residue.ts'
+import { presentRunning } from '../presenters/running.ts'
 import { presentSession, type Returned } from '../presenters/session-page.ts'
 import type { Credential } from '../presenters/session-pages.ts'
-import { readRecording } from '../recording.ts'
+import { readRecording, readRunning } from '../recording.ts'
 import { render } from '../render.ts'
 import { listDescriptions } from '../role-descriptions.ts'
 import { getSessionIn, ownSessionIdIn, sessionIdIn } from '../session-address.ts'
@@ -128,6 +129,7 @@ export async function renderSession(
   const after = fieldsOf(req.query).text('after')
   const place = { limit: STATEMENTS_SIZE, ...(after === '' ? {} : { after }) }
   const statements = await readRecording(deps, visit, session, place)
+  const running = await readRunning(deps, visit, session)
   const [shell, records, connections, credentials, descriptions, source, now] = await Promise.all([
     openShell(deps, req, `Session ${session.id}`),
     listSessionRecords(db, scope, session.id),
@@ -158,6 +160,7 @@ export async function renderSession(
     }),
     records,
     statements,
+    running: presentRunning(running, { session, connections, look }),
     connections,
     descriptions,
     source,

@@ -2,12 +2,20 @@ import type { Request, RequestHandler, Response } from 'express'
 import { changeGlobalRule, changeRoleTerms, changeSource } from '../../broker/policy/changes.ts'
 import { changeLongestWait } from '../../broker/policy/request-life.ts'
 import { readPolicy } from '../../broker/policy/reading.ts'
+import { changeRetention } from '../../broker/policy/retention.ts'
 import type { PortalDeps } from '../deps.ts'
 import { NotFound } from '../errors.ts'
-import { readRequestLife, readRule, readSourceTerms, readTerms } from '../forms/policy.ts'
+import {
+  readRequestLife,
+  readRetention,
+  readRule,
+  readSourceTerms,
+  readTerms,
+} from '../forms/policy.ts'
 import {
   presentJustification,
   presentRequestLife,
+  presentRetention,
   presentRolePolicy,
   presentSourcePolicy,
   type Tried,
@@ -131,6 +139,31 @@ export function requestLifePages(deps: PortalDeps) {
     }),
   }
 }
+
+/** How many months recordings are kept. */
+export function retentionPages(deps: PortalDeps) {
+  const { store } = deps
+  const show: ShowForm = async (req, res, posted) => {
+    const shell = await openShell(deps, req, 'Keeping of recordings', '/policy')
+    const { recordingMonths: months, current } = await readPolicy(store.db, visitOf(req).scope)
+    const material = { months, version: current?.version ?? 0 }
+    await render(res, 'policy/recordings', presentRetention(shell, material, posted))
+  }
+  return {
+    fresh: form(show),
+    create: policyChange({
+      show,
+      read: readRetention,
+      make: async (req, by, months) => {
+        await changeRetention(store, by, months)
+        await flash(req, 'ok', months === null ? 'Saved. Recordings are kept for ever.' : KEPT)
+        return '/policy'
+      },
+    }),
+  }
+}
+
+const KEPT = 'Saved. It holds from tomorrow on; until then it can be taken back.'
 
 /** Tries a rule on a text: the form comes back as it was typed, nothing is kept. */
 function trial(

@@ -35,7 +35,9 @@ export interface CheckPage {
   readonly heading: string
   readonly back: Link
   readonly asked: string
+  /** When it was asked for. */
   readonly at: Moment
+  readonly ended: Moment | undefined
   readonly health: Health
   /** Said where no broker seems to run. */
   readonly unattended?: string | undefined

@@ -138,7 +138,8 @@ function presentForm(
 }
 
 const ABOUT: Readonly<Record<AlertRule, string>> = {
-  removal_late: 'A session is over and its database user is still there. It can not log in.',
+  removal_late:
+    'A session is over and its database user is still there. The alert says whether that user can still log in directly, past the proxies.',
   grant_late: 'A session is approved, its time has come, and it is not granted.',
   end_late: 'A session is past its end and still granted. The proxy has cut its connections.',
   login_unaccounted: 'A role that may log in is marked as a session user and no session has it.',
@@ -147,6 +148,6 @@ const ABOUT: Readonly<Record<AlertRule, string>> = {
     'A statement through the proxy changed a password: PostgreSQL lets every user change their own.',
   residue: 'Something that a session made or changed is still on the data source after it.',
   direct_access: 'A session user could log in to the data source without the proxy.',
-  data_source_unreachable: 'The broker can not compare a data source with the store.',
+  data_source_unreachable: "The broker can't compare a data source with the store.",
   mail_failing: 'The mail server takes no letters, or leaves some of them waiting.',
 }

@@ -56,7 +56,7 @@ function presentApproval(
     href: `/sessions/${session.id}`,
     requester: visible(session.requester.username),
     dataSource: visible(session.dataSource.name),
-    roles: presentRoles(session, look.zones, descriptions),
+    roles: presentRoles(session, look.zones, descriptions, look.scope.person),
     progress: presentProgress(session),
     justification: visibleLines(session.justification),
     start: presentMaybe(session.start, look.zones),

@@ -39,7 +39,8 @@ export function presentCheck(
         ? { href: '/data-sources', label: 'Data sources' }
         : { href: '/roles', label: 'Roles' },
     asked: `Asked for by ${visible(check.askedBy)}`,
-    at: presentMoment(check.endedAt ?? check.askedAt, zones),
+    at: presentMoment(check.askedAt, zones),
+    ended: check.endedAt === null ? undefined : presentMoment(check.endedAt, zones),
     health: healthOf(check),
     unattended: isUnattended(check) ? UNATTENDED : undefined,
     findings: presentFindings(check.findings),

@@ -44,6 +44,8 @@ export interface ExtensionSection {
     | undefined
   /** What the data source does not know yet. */
   readonly note?: string | undefined
+  /** Empty where nothing failed. */
+  readonly noteTone: 'warn' | ''
   /** Those that are closed, oldest first: `Until 14:30: denied: not today`. */
   readonly past: readonly string[]
 }

@@ -50,6 +50,7 @@ export function presentExtension(
     ...asking,
     open: open && presentOpen(session, open, facts),
     note: noteOf(session, facts),
+    noteTone: facts.job?.detail ? ('warn' as const) : ('' as const),
     past: past.map((extension) => presentPast(extension, look.zones)),
   }
   const isEmpty = Object.keys(asking).length === 0 && open === undefined && past.length === 0
@@ -165,14 +166,17 @@ function standingOf(
   }
   return {
     progress: presentProgress(asked),
-    roles: presentRoles(asked, look.zones, descriptions),
+    roles: presentRoles(asked, look.zones, descriptions, look.scope.person),
   }
 }
 
 function noteOf({ state, end }: Session, { job, look }: ExtensionFacts): string | undefined {
   if (job === undefined || state !== 'GRANTED' || end === null) return undefined
   const until = presentMoment(end, look.zones).text
-  const why = job.detail === null ? '' : ` (${visible(job.detail)})`
+  if (job.detail === null) {
+    return `The session lasts until ${until}. Its data source is being told now; a moment later new logins work until then, too.`
+  }
+  const why = ` (${visible(job.detail)})`
   return `The session lasts until ${until}, but its data source has not been told yet${why}: until it has, new logins stop at the old end. It is tried again.`
 }
 

@@ -1,5 +1,6 @@
 import { differencesBetween, wordsOf } from '../../db/policy-facts.ts'
 import type { Policy } from '../../db/policy-versions.ts'
+import { sayMonths } from '../../db/retention.ts'
 import type { PolicyDifference } from './policy-pages.ts'
 import { visible } from './visible.ts'
 
@@ -71,6 +72,11 @@ function thingsIn(policy: Policy): Thing[] {
       key: 'requests',
       name: 'requests',
       facts: { time_to_live_in_minutes: String(policy.requestLifeMinutes) },
+    },
+    {
+      key: 'recordings',
+      name: 'recordings',
+      facts: { kept_months: sayMonths(policy.recordingMonths ?? null) },
     },
   ]
 }

@@ -1,5 +1,6 @@
 import type { Warning } from '../../broker/policy/lint.ts'
 import { justificationFault, type JustificationRule } from '../../broker/policy/policy.ts'
+import { RECORDING_MONTHS_MOST } from '../../broker/policy/retention.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { Group } from '../../db/groups.ts'
 import type { Proposal } from '../../db/policy-proposals.ts'
@@ -13,11 +14,12 @@ import type { Choice } from './pieces.ts'
 import type {
   JustificationPage,
   RequestLifePage,
+  RetentionPage,
   RolePolicyPage,
   RuleFields,
   SourcePolicyPage,
 } from './policy-pages.ts'
-import { presentProposal, presentWarning, sayLife } from './policy.ts'
+import { presentProposal, presentWarning, sayKept, sayLife } from './policy.ts'
 import { counted } from './counted.ts'
 import { visible } from './visible.ts'
 
@@ -122,6 +124,22 @@ export function presentRequestLife(
     version: String(version),
     minutes: fieldReader(posted)('minutes', String(minutes)),
     now: sayLife(minutes),
+  }
+}
+
+/** How long recordings are kept, to be changed. */
+export function presentRetention(
+  { page }: Shell,
+  { months, version }: { readonly months: number | null; readonly version: number },
+  posted: Posted,
+): RetentionPage {
+  return {
+    page,
+    errors: summaryOf(posted.mistakes),
+    version: String(version),
+    months: fieldReader(posted)('months', months === null ? '' : String(months)),
+    most: RECORDING_MONTHS_MOST,
+    now: sayKept(months),
   }
 }
 

@@ -25,6 +25,7 @@ export function policyJson(policy: PolicyInForce, scope: PersonScope): Record<st
     })),
     justification: { pattern: global?.pattern ?? '', message: global?.message ?? '' },
     requestLifeMinutes: policy.requestLifeMinutes,
+    recordingMonths: policy.recordingMonths,
     proposals: policy.proposals.map(proposalJson),
     warnings: policy.warnings.map(warningJson),
   }

@@ -57,6 +57,9 @@ export interface PolicyPage {
   /** How long a request that counts from approval waits at most. */
   readonly requestLife: string
   readonly requestLifeHref?: string | undefined
+  /** `kept for ever`, `kept for 6 months`. */
+  readonly recordings: string
+  readonly recordingsHref?: string | undefined
   readonly versions: readonly VersionLine[]
   readonly olderHref?: string | undefined
 }
@@ -79,6 +82,7 @@ export interface PolicyVersionPage {
   readonly rows: readonly PolicyRow[]
   readonly globalRule: string
   readonly requestLife: string
+  readonly recordings: string
   readonly older?: Link | undefined
   readonly newer?: Link | undefined
 }
@@ -112,6 +116,19 @@ export interface RequestLifePage {
   readonly version: string
   readonly minutes: Field
   /** The time in force, in words. */
+  readonly now: string
+}
+
+// ---- views/policy/recordings: POST /policy/recordings {policyVersion, months}
+
+export interface RetentionPage {
+  readonly page: Page
+  readonly errors: readonly FieldError[]
+  readonly version: string
+  /** Empty: for ever. */
+  readonly months: Field
+  readonly most: number
+  /** What is in force, in words. */
   readonly now: string
 }
 

@@ -42,6 +42,8 @@ export function presentPolicy(
     globalHref: may ? '/policy/justification' : undefined,
     requestLife: sayLife(policy.requestLifeMinutes),
     requestLifeHref: may ? '/policy/request-life' : undefined,
+    recordings: sayKept(policy.recordingMonths),
+    recordingsHref: may ? '/policy/recordings' : undefined,
     versions: versions.map((change) => presentVersion(change, zones)),
     olderHref: older === undefined ? undefined : `/policy?before=${older}`,
   }
@@ -68,6 +70,7 @@ export function presentPolicyVersion(
     rows: presentRows(version.policy, false),
     globalRule: sayGlobal(version.policy),
     requestLife: sayLife(version.policy.requestLifeMinutes),
+    recordings: sayKept(version.policy.recordingMonths ?? null),
     older: number > 1 ? linkTo(number - 1) : undefined,
     newer: number < current ? linkTo(number + 1) : undefined,
   }
@@ -120,7 +123,7 @@ export function presentProposal(
 
 /** The policy in force in the shape of a kept version. */
 export function policyOf(inForce: PolicyInForce): Policy {
-  const { roles, groups, sources, global, requestLifeMinutes } = inForce
+  const { roles, groups, sources, global, requestLifeMinutes, recordingMonths } = inForce
   return {
     roles: roles.map((role) => ({
       ...role,
@@ -137,6 +140,7 @@ export function policyOf(inForce: PolicyInForce): Policy {
     dataSources: sources.map((source) => ({ ...source, offered: source.disabledAt === null })),
     justification: { pattern: global?.pattern ?? '', message: global?.message ?? '' },
     requestLifeMinutes,
+    recordingMonths,
   }
 }
 
@@ -182,6 +186,11 @@ function sayGlobal({ justification: { pattern } }: Policy): string {
 export function sayLife(minutes: number): string {
   if (minutes % DAY_MINUTES === 0) return counted(minutes / DAY_MINUTES, 'day')
   return lengthText(minutes * MINUTE_MS)
+}
+
+/** How long recordings are kept, in words. */
+export function sayKept(months: number | null): string {
+  return months === null ? 'kept for ever' : `kept for ${counted(months, 'month')}`
 }
 
 const DAY_MINUTES = 1_440

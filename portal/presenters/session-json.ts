@@ -30,7 +30,8 @@ export function sessionJson(session: Session): Record<string, unknown> {
 
 /** Nothing is done about the user of a session that never had one. */
 function removalJson({ grantedAt, removal }: Session): Session['removal'] {
-  if (grantedAt === null && removal.state === 'done') return { state: 'none', detail: null }
+  if (grantedAt === null && removal.state === 'done')
+    return { state: 'none', detail: null, login: null }
   return removal
 }
 

@@ -6,14 +6,14 @@ import type { Connection } from '../../db/connections.ts'
 import type { DataSourceCheck } from '../../db/data-source-checks.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { PersonScope } from '../../db/scope.ts'
-import type { StatementPage } from '../../db/statements.ts'
 import type { Address } from '../../config.ts'
 import type { FieldMistakes } from '../errors.ts'
 import { mayAdminister, mayOversee } from '../privileges.ts'
-import { mayReadRecording } from '../recording.ts'
+import { mayReadRecording, type Recording } from '../recording.ts'
 import type { Shell } from '../shell.ts'
 import type { ExtensionSection } from './extension-pages.ts'
 import { lengthText, presentMaybe, presentMoment } from './moments.ts'
+import type { RunningSection } from './recording-pages.ts'
 import type { ResidueCard } from './residue.ts'
 import type { Credential, Decision, ReasonForm, SessionPage } from './session-pages.ts'
 import { GLOSSES } from './session-states.ts'
@@ -47,7 +47,9 @@ export interface SessionFacts {
   readonly look: Look
   readonly session: Session
   readonly records: readonly AuditRecord[]
-  readonly statements: StatementPage
+  readonly statements: Recording
+  /** Absent for those who may not read it. */
+  readonly running?: RunningSection | undefined
   readonly connections: readonly Connection[]
   readonly descriptions: RoleDescriptions
   readonly source: DataSource | undefined
@@ -89,8 +91,9 @@ export function presentSession(facts: SessionFacts): SessionPage {
     ending: endingOf(session, zones, enderIn(facts.records)),
     removal: removalOf(session),
     policy: policyOf(session, scope),
+    alarm: alarmOf(session),
     warnings: [...(mine ? warningsOf(session, look.now) : []), ...presentFailedTests(facts.checks)],
-    roles: presentRoles(session, zones, facts.descriptions),
+    roles: presentRoles(session, zones, facts.descriptions, scope.person),
     connection: mine && session.state === 'GRANTED' ? connectionOf(facts) : undefined,
     credential: facts.credential,
     decision: presentDecision(session, look, facts.returned),
@@ -112,6 +115,7 @@ export function presentSession(facts: SessionFacts): SessionPage {
       zones,
       connections: facts.connections,
     }),
+    running: facts.running,
     actions: [],
   }
 }
@@ -195,9 +199,26 @@ function removalOf({ state, grantedAt, removal }: Session): string | undefined {
   if (isAtRest && grantedAt === null) return 'There is none: the session was never granted.'
   if (removal.state === 'none') return undefined
   if (removal.state === 'done') return 'The session user is gone.'
-  const why = removal.detail === null ? '.' : `: ${visible(removal.detail)}`
-  if (removal.state === 'blocked') return `Removal blocked; it is tried on${why}`
-  return `Removal pending: nobody can use the session user any more, and it is being removed${why}`
+  const standing = removal.state === 'blocked' ? 'Removal blocked' : 'Removal pending'
+  const why = removal.detail === null ? '' : ` ${visible(removal.detail)}`
+  return `${standing}: ${LOGIN_TEXTS[removal.login ?? 'taken']}. It is tried until it is done.${why}`
+}
+
+const LOGIN_TEXTS: Readonly<Record<NonNullable<Session['removal']['login']>, string>> = {
+  taken: 'nobody can use the session user any more',
+  unproven: 'the session user may still log in directly to the data source',
+  remains: 'the session user CAN STILL LOG IN directly to the data source',
+}
+
+/** An ended session whose user is not shut out is the one thing nobody may overlook. */
+function alarmOf({ removal, username, dataSource }: Session): string | undefined {
+  const { login } = removal
+  if (login === null || login === 'taken') return undefined
+  // the first try takes a moment: no news until one has failed
+  if (login === 'unproven' && removal.detail === null && removal.state === 'pending')
+    return undefined
+  const sure = login === 'remains' ? 'can still' : 'may still be able to'
+  return `This session is over, but its user ${visible(username ?? '')} ${sure} log in directly to ${visible(dataSource.name)}, past the proxies and unrecorded. See "Session user" for the reason.`
 }
 
 function policyOf({ policyVersion }: Session, scope: PersonScope): SessionPage['policy'] {

@@ -1,5 +1,6 @@
 /** What the views of sessions, their history and their approvals take. */
 import type { ExtensionRow, ExtensionSection } from './extension-pages.ts'
+import type { RunningSection, StatementsSection } from './recording-pages.ts'
 import type { ResidueCard } from './residue.ts'
 import type {
   Action,
@@ -147,28 +148,6 @@ export interface TimelineEntry {
   readonly detail?: string | undefined
 }
 
-export interface StatementRow {
-  /** Where the rows of another connection begin: `Connection 2, 10.0.0.7 to shop, opened ...`. */
-  readonly opening?: string | undefined
-  /** Counts the statements of its connection. */
-  readonly number: string
-  readonly at: Moment
-  readonly text: string
-  /** Bind values in order, written as literals; NULL is `NULL`. */
-  readonly values: readonly string[]
-  /** `Part 2 of the text sent as No. 4`. */
-  readonly part?: string | undefined
-  /** How it ended where no tag or error says so: `Aborted: ...`. */
-  readonly outcome?: string | undefined
-  /** The command's tag or `-`. */
-  readonly tag: string
-  readonly rows: string
-  /** `1.2 ms`. */
-  readonly time: string
-  /** SQLSTATE and message. */
-  readonly error?: string | undefined
-}
-
 /** A form that takes one sentence; `error` and `value` come back when it was refused. */
 export interface ReasonForm extends Field {
   readonly href: string
@@ -201,6 +180,8 @@ export interface SessionPage {
   readonly removal?: string | undefined
   /** The policy it was asked under, with its page for those who may read it. */
   readonly policy?: { readonly text: string; readonly href?: string | undefined } | undefined
+  /** Its time is over and its user is not shut out. */
+  readonly alarm: string | undefined
   readonly warnings: readonly string[]
   readonly roles: readonly RoleApproval[]
   /** Present for the requester while GRANTED. */
@@ -224,14 +205,9 @@ export interface SessionPage {
   /** Absent for a session that was never granted, and while it is open. */
   readonly residue?: ResidueCard | undefined
   readonly timeline: readonly TimelineEntry[]
-  readonly statements: {
-    /** False hides the section from people who may not read it. */
-    readonly shown: boolean
-    readonly rows: readonly StatementRow[]
-    /** `No statements yet`, `1,204 statements`. */
-    readonly text: string
-    readonly nextHref?: string | undefined
-  }
+  readonly statements: StatementsSection
+  /** Present while the session is granted, for those who may read its recording. */
+  readonly running?: RunningSection | undefined
   readonly actions: readonly Action[]
 }
 

@@ -1,7 +1,7 @@
 import type { DateTime } from 'luxon'
 import { votesFor } from '../../broker/policy/policy.ts'
 import { isOver } from '../../broker/sessions/session.ts'
-import type { Session, SessionState } from '../../db/sessions.ts'
+import type { Session, SessionRole, SessionState } from '../../db/sessions.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import { mayAdminister } from '../privileges.ts'
 import { counted } from './counted.ts'
@@ -133,11 +133,15 @@ export type RoleDescriptions = ReadonlyMap<
   { readonly description: string; readonly dangers: readonly string[] }
 >
 
+/** Who reads it. */
+type Reader = Pick<PersonScope['person'], 'username'>
+
 /** The roles of a request with their votes. */
 export function presentRoles(
   session: Session,
   zones: Zones,
   descriptions: RoleDescriptions,
+  reader?: Reader,
 ): RoleApproval[] {
   return session.roles.map((role) => ({
     name: visible(role.name),
@@ -149,7 +153,7 @@ export function presentRoles(
         : `${votesFor(role)} of ${counted(role.needed, 'approval')}`,
     waits:
       role.state === 'PENDING' && session.state === 'CREATED'
-        ? `waits for ${eitherOf(role.approvers.filter((name) => name !== session.requester.username))}`
+        ? `waits for ${eitherOf(awaited(session, role, reader))}`
         : undefined,
     votes: role.approvals.map((vote) => ({
       by: visible(vote.by),
@@ -161,6 +165,18 @@ export function presentRoles(
       (danger) => `dangerous: ${visible(danger)}`,
     ),
   }))
+}
+
+/** Who may still decide; the reader is `you`. */
+function awaited(
+  { requester }: Session,
+  { approvers, approvals }: SessionRole,
+  reader: Reader | undefined,
+): readonly string[] {
+  const decided = new Set([requester.username, ...approvals.map(({ by }) => by)])
+  const names = approvers.filter((name) => !decided.has(name))
+  if (reader === undefined || !names.includes(reader.username)) return names.map(visible)
+  return ['you', ...names.filter((name) => name !== reader.username).map(visible)]
 }
 
 function eitherOf(names: readonly string[]): string {

@@ -1,7 +1,10 @@
 import type { Connection } from '../../db/connections.ts'
-import type { Statement, StatementPage } from '../../db/statements.ts'
+import type { DroppedRecording } from '../../db/retention.ts'
+import type { Statement } from '../../db/statements.ts'
+import type { Recording } from '../recording.ts'
+import { counted } from './counted.ts'
 import { presentMoment, type Zones } from './moments.ts'
-import type { SessionPage, StatementRow } from './session-pages.ts'
+import type { StatementRow, StatementsSection } from './recording-pages.ts'
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
 
@@ -15,9 +18,9 @@ export interface StatementsFrame {
 
 /** A page of statements as the session's page shows it. */
 export function presentStatements(
-  { statements, next }: StatementPage,
+  { statements, next, dropped }: Recording,
   { shown, href, zones, connections }: StatementsFrame,
-): SessionPage['statements'] {
+): StatementsSection {
   return {
     shown,
     rows: statements.map((statement, place) => ({
@@ -27,10 +30,20 @@ export function presentStatements(
           ? undefined
           : openingOf(statement.connection, connections, zones),
     })),
-    text: statements.length === 0 ? 'No statements yet' : `${statements.length} shown`,
+    text: statements.length > 0 ? `${statements.length} shown` : dropped ? '' : 'No statements yet',
+    dropped: dropped && sayDropped(dropped, statements.length > 0, zones),
     nextHref:
       next === undefined ? undefined : `${href}?after=${encodeURIComponent(next)}#statements`,
   }
+}
+
+/** What is no longer there, and why; a part of it where later statements still are. */
+function sayDropped(dropped: DroppedRecording, isPart: boolean, zones: Zones): string {
+  const { statements, at, keptMonths } = dropped
+  const what = isPart ? 'The older part of the recording' : 'The recording'
+  const gone = `${counted(statements, 'statement')} ${statements === 1 ? 'was' : 'were'} dropped then`
+  const until = presentMoment(at, zones).text
+  return `${what} was kept until ${until}. ${gone}: the policy keeps recordings for ${counted(keptMonths, 'month')}.`
 }
 
 /** Numbers count the statements of one connection, so its rows stand below its name. */
@@ -44,11 +57,10 @@ function openingOf(id: string, connections: readonly Connection[], zones: Zones)
 
 function presentStatement(statement: Statement, zones: Zones): Omit<StatementRow, 'opening'> {
   const { milliseconds, sqlstate, message, rows } = statement
-  const cut = statement.textBytes > Buffer.byteLength(statement.text)
   return {
     number: String(statement.number),
     at: presentMoment(statement.startedAt, zones),
-    text: visibleLines(statement.text) + (cut ? ` … (${statement.textBytes} bytes)` : ''),
+    ...presentText(statement),
     values: statement.values.map(valueText),
     part: partOf(statement),
     outcome: outcomeOf(statement),
@@ -58,6 +70,20 @@ function presentStatement(statement: Statement, zones: Zones): Omit<StatementRow
     error: sqlstate === null ? undefined : `${sqlstate} ${visibleLines(message ?? '')}`,
   }
 }
+
+/** A text with its whole length where it was cut. */
+export function presentText({
+  text,
+  textBytes,
+}: Pick<Statement, 'text' | 'textBytes'>): Pick<StatementRow, 'text' | 'isLong'> {
+  const isCut = textBytes > Buffer.byteLength(text)
+  const isLong = text.length > LONG_TEXT || text.split('\n', LONG_LINES + 1).length > LONG_LINES
+  return { text: visibleLines(text) + (isCut ? ` … (${textBytes} bytes)` : ''), isLong }
+}
+
+/** What fits into the narrowest of its boxes without scrolling. */
+const LONG_TEXT = 240
+const LONG_LINES = 8
 
 /** Which statement of a text that holds several; the first needs no word. */
 function partOf({ part, partOf: first }: Statement): string | undefined {

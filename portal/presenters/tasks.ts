@@ -31,7 +31,8 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   reconcile: 'Compare a data source with the store',
   comparison: 'Look for what a session left behind',
   check: 'Test a data source or role',
-  mail: 'Send letters',
+  mail: 'Letters',
+  retention: 'Drop old recordings',
   upkeep: "Look after the store's own tables",
 }
 
@@ -57,7 +58,7 @@ export function presentTasks(facts: TaskFacts): TasksPage {
       ? { heading: 'No tasks match', text: 'Take a filter off, or widen the time.' }
       : {
           heading: 'No tasks yet',
-          text: 'What the broker does by itself is listed here: grants, removals, tests, letters.',
+          text: 'What the broker does by itself is listed here: grants, removals, comparisons, tests.',
         },
     pager: presentPager(facts),
   }

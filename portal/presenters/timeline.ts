@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../db/audit-record.ts'
+import { LOGIN_REMAINS } from '../../db/removals.ts'
 import { mayAudit } from '../privileges.ts'
 import { presentMoment } from './moments.ts'
 import type { TimelineEntry } from './session-pages.ts'
@@ -15,7 +16,7 @@ export function presentTimeline(records: readonly AuditRecord[], look: Look): Ti
     state: record.state ?? undefined,
     scope: record.scope ?? 'session',
     text: sentenceOf(record),
-    detail: record.reason === null ? undefined : visibleLines(record.reason),
+    detail: detailOf(record),
   }))
 }
 
@@ -30,7 +31,34 @@ function sentenceOf(record: AuditRecord): string {
   if (record.action === 'session.removed' && record.body.details?.['login'] === 'never') {
     return 'What its grant had begun was taken back; nobody could ever log in with it'
   }
+  if (record.action === 'session.removal_blocked' && record.reason?.startsWith(LOGIN_REMAINS)) {
+    return 'The session user could not be removed and can still log in directly; it is tried again'
+  }
+  if (record.action === 'task.failed') return failureOf(record)
   return SENTENCES[record.action]?.(by, roles) ?? `${by}: ${record.action}`
+}
+
+/** What a task was about says so itself, why it failed among it. */
+function detailOf({ action, reason, body }: AuditRecord): string | undefined {
+  const text = action === 'task.failed' ? body.details?.['result'] : reason
+  return text === null || text === undefined ? undefined : visibleLines(text)
+}
+
+/** Which work failed; `detail` says why. */
+function failureOf({ body }: AuditRecord): string {
+  const work = FAILED_WORK[body.details?.['task'] ?? ''] ?? 'Work on the session'
+  return `${work} failed; it is tried again`
+}
+
+const FAILED_WORK: Readonly<Partial<Record<string, string>>> = {
+  grant: 'Making the session user',
+  removal: 'Removing the session user',
+  expiry: 'Ending the session',
+  termination: 'Ending the session',
+  extension: 'Telling the data source of the new end',
+  reconcile: 'Comparing the session user with the store',
+  comparison: 'Looking for what was left behind',
+  check: 'A test',
 }
 
 const SENTENCES: Readonly<Record<string, (by: string, roles: string) => string>> = {
@@ -51,7 +79,6 @@ const SENTENCES: Readonly<Record<string, (by: string, roles: string) => string>>
   'session.extended': () => 'The end of the session was moved',
   'session.residue': () => 'What the session left behind was found',
   'session.credential_made': (by) => `${by} made a credential`,
-  'task.failed': () => 'Work on the session failed; it is tried again',
   'alert.raised': () => 'An alert was raised',
   'alert.resolved': () => 'An alert is over',
   'role.approved': (by, roles) => `${by} approved ${roles}`,

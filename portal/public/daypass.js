@@ -4,7 +4,11 @@ const MINUTE = 60_000
 const LIVE_EVERY = 4_000
 /** What is due happens any moment. */
 const DUE_EVERY = 1_500
+/** What runs right now is a second old at most where it says so. */
+const RUNNING_EVERY = 1_000
 const LIVE_PATIENCE = 10_000
+/** Boxes that keep their place when their part is drawn anew. */
+const SCROLLED = '.scroll, .sql'
 /** A forgotten tab stops asking, so that it does not keep a sign-in alive for ever. */
 const LIVE_FOR = 30 * MINUTE
 
@@ -114,6 +118,14 @@ function tick() {
     // an opening is no reason to hurry
     box.classList.toggle('soon', due === undefined && left < 10 * MINUTE)
   }
+  for (const box of all('[data-age]')) {
+    box.began ??= Date.now() - Number(box.dataset.age)
+    box.textContent = ageInWords(Date.now() - box.began)
+  }
+}
+
+function ageInWords(milliseconds) {
+  return milliseconds < MINUTE ? `${Math.floor(milliseconds / 1000)} s` : inWords(milliseconds)
 }
 
 function inWords(milliseconds) {
@@ -250,13 +262,29 @@ function keepAddress() {
 
 function keepLive() {
   if (!document.querySelector('main [data-live]')) return
+  keepLooking(refreshParts, pause)
+  keepLooking(refreshRunning, () => RUNNING_EVERY)
+}
+
+function keepLooking(refreshNow, pauseNow) {
   const since = Date.now()
   const look = async () => {
     if (Date.now() - since > LIVE_FOR) return
-    if (!document.hidden) await refreshParts()
-    setTimeout(look, pause())
+    if (!document.hidden) await refreshNow()
+    setTimeout(look, pauseNow())
   }
-  setTimeout(look, pause())
+  setTimeout(look, pauseNow())
+}
+
+/** Parts with an address of their own are small, so they can be asked for more often. */
+async function refreshRunning() {
+  for (const part of all('main [data-live-from]')) {
+    const fresh = await fetchPage(part.dataset.liveFrom, {
+      signal: AbortSignal.timeout(LIVE_PATIENCE),
+    })
+    if (fresh && part.isConnected) refresh(part, fresh)
+  }
+  tick()
 }
 
 /** Until something on this page is due, and little while it is. */
@@ -279,19 +307,21 @@ async function refreshParts() {
 }
 
 function stateOf(root) {
-  return root.querySelector('[data-live="pass"] [data-state]')?.dataset.state
+  const pass = root.querySelector('[data-live="pass"] [data-session-id]')
+  const asked = root.querySelector('[data-extension-id]')?.dataset.extensionId
+  return [pass?.querySelector('[data-state]')?.dataset.state, pass?.dataset.end, asked].join()
 }
 
 function refresh(part, fresh) {
   const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
   if (!next || isInUse(part) || wordsOf(next) === wordsOf(part)) return
-  const boxes = all('.scroll', part).map((box) => ({
+  const boxes = all(SCROLLED, part).map((box) => ({
     top: box.scrollTop,
     left: box.scrollLeft,
     held: box === document.activeElement,
   }))
   part.replaceWith(next)
-  for (const [place, box] of all('.scroll', next).entries()) {
+  for (const [place, box] of all(SCROLLED, next).entries()) {
     box.scrollTo(boxes[place]?.left ?? 0, boxes[place]?.top ?? 0)
     if (boxes[place]?.held) box.focus({ preventScroll: true })
   }
@@ -300,7 +330,7 @@ function refresh(part, fresh) {
 /** Somebody types there, has opened something, or marks words to copy. */
 function isInUse(part) {
   const held = document.activeElement
-  if (part.contains(held) && !held.matches('.scroll')) return true
+  if (part.contains(held) && !held.matches(SCROLLED)) return true
   if (part.querySelector('details[open]')) return true
   const typed = all('input, textarea', part).some((input) => input.value !== input.defaultValue)
   const marked = getSelection()
@@ -310,6 +340,7 @@ function isInUse(part) {
 /** What counts as changed: words, not the token of a form nor the running numbers. */
 function wordsOf(part) {
   const copy = part.cloneNode(true)
-  for (const running of all('[data-left], [data-before], progress', copy)) running.remove()
+  for (const running of all('[data-left], [data-before], [data-age], progress', copy))
+    running.remove()
   return copy.textContent.replace(/\s+/g, ' ')
 }

@@ -42,13 +42,17 @@ function holderOf(claim: string): number | undefined {
   return (start ?? '') === startOf(pid) ? pid : undefined
 }
 
-/** When a process started, in the kernel's ticks (proc(5), field 22); empty where there is no /proc. */
+/**
+ * When a process started, in the kernel's ticks (proc(5), field 22); empty where there is no /proc, and
+ * for one that has ended and waits for its parent to look: it writes no more.
+ */
 function startOf(pid: number): string {
   const file = `/proc/${pid}/stat`
   if (!existsSync(file)) return ''
   const text = readFileSync(file, 'utf8')
   // the second field is a name in brackets that may hold anything
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return state === 'Z' ? '' : (fields[18] ?? '')
 }
 
 function proxyIdIn(folder: string): string {

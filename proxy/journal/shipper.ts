@@ -1,70 +1,101 @@
-import { truncate } from 'node:fs/promises'
+import type { KeyObject } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isRowFault } from '../../db/row-faults.ts'
-import { appendStatements, type StatementRow } from '../../db/statement-log.ts'
-import type { Db } from '../../db/store.ts'
-import { sentenceOf } from '../../lib/errors.ts'
+import type { StatementRow } from '../../db/statement-log.ts'
+import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import type { Journal, Segment } from './journal.ts'
-import { bareRow, rowOf } from './entries.ts'
-import type { JournalEntry, StartedEntry } from './entries.ts'
-import { nextEntry, readAt } from './segment-reader.ts'
+import { publicBytesOf } from '../../lib/seal.ts'
+import { Replay, type RunningStatement } from './replay.ts'
+import { Segments, type JournalPlace, type SegmentsReader } from './segments.ts'
+import { readSnapshot, writeSnapshot, type Snapshot } from './snapshot.ts'
+import { rowOf, weightOf } from './statement-rows.ts'
 
 export interface ShipperDeps {
-  readonly journal: Journal
-  readonly db: Db
+  readonly folder: string
+  readonly privateKey: KeyObject
+  /** See Journal. */
+  readonly progress: Int32Array
   readonly log: Log
+  /** Puts a batch into the store, each row once. Errors: the store's; the batch is then tried again. */
+  readonly deliver: (batch: readonly StatementRow[]) => Promise<void>
   /** Told of what is in the store, at least once each; while it throws, nothing goes on. */
   readonly shipped?: (batch: readonly StatementRow[]) => Promise<void>
+  /** Told where the segment being written could be followed by another: all in it is in the store. */
+  readonly tidy?: () => void
 }
 
-/** How long a finished statement may wait for others to travel with, in milliseconds. */
-const PAUSE_MS = 100
+/** How far the recording has come. */
+export interface ShippingStats {
+  /** Bytes in the journal that are not known to be in the store. */
+  readonly waitingBytes: number
+  /**
+   * How long after its end the statement shipped last was in the store, in milliseconds; while some
+   * wait, how long the oldest of them does.
+   */
+  readonly lagMs: number
+  /** Statements put into the store, in how many batches, and how often the store did not take one. */
+  readonly shipped: number
+  readonly batches: number
+  readonly failures: number
+}
+
+/** How long it looks away when there is nothing to read, in milliseconds. */
+const PAUSE_MS = 50
+/** How long a finished statement may wait for others to travel with. */
+const GATHER_MS = 150
 const LONGEST_PAUSE_MS = 2_000
-/** What one insert carries. */
-const BATCH_ROWS = 2_000
+/** What one COPY carries. */
+const BATCH_ROWS = 5_000
 const BATCH_BYTES = 4 * 1024 * 1024
 /** How long the last batch may take when the proxy stops, in milliseconds. */
 const FAREWELL_MS = 5_000
-
-interface Open {
-  readonly entry: StartedEntry
-  readonly segment: Segment
-}
-
-interface Ready {
-  readonly row: StatementRow
-  /** What it takes in memory, roughly, in bytes. */
-  readonly weight: number
-  /** Where its entries stand: those segments stay until it is in the store. */
-  readonly segments: readonly Segment[]
-}
+/** How long nothing was asked before a segment of this size is put aside, in milliseconds and bytes. */
+const IDLE_MS = 1_000
+const TIDY_BYTES = 64 * 1024
+/** Groups read before the timers get their turn. */
+const GROUPS_MOST = 2_000
 
 /**
- * Carries finished statements from the journal to the store, oldest first, in batches. While the
- * store is away they wait on the disk; a batch that went twice is there once.
+ * Carries statements from the journal to the store, oldest first, in batches. While the store is away
+ * they wait on the disk; a batch that went twice is there once.
  */
 export class Shipper {
   readonly #deps: ShipperDeps
-  /** Started and not finished, by connection and number. */
-  readonly #open = new Map<string, Open>()
-  /** How many statements still need a segment. */
-  readonly #needed = new Map<Segment, number>()
-  #ready: Ready[] = []
+  readonly #replay: Replay
+  readonly #segments: Segments
+  readonly #reader: SegmentsReader
+  #ready: StatementRow[] = []
   #readyBytes = 0
-  /** The segment being read, and where the next entry in it begins. */
-  #reading: Segment | undefined
-  #at = 0
+  /** When the first of them became ready. */
+  #readySince = 0
+  /** Since when there was nothing to read; 0 while there is. */
+  #idleSince = 0
   #stopping = false
   #running: Promise<void> | undefined
+  /** In a row. */
+  #failing = 0
+  /** Up to here everything is in the store. */
+  #done: JournalPlace
+  #lagMs = 0
+  #shipped = 0
+  #batches = 0
   #failures = 0
   readonly #wake = new AbortController()
 
+  /** Goes on where an earlier life got to. */
   constructor(deps: ShipperDeps) {
     this.#deps = deps
+    this.#replay = new Replay((statement, speaker) => this.#add(rowOf(speaker, statement)))
+    this.#reader = {
+      enter: (life) => this.#replay.enter(life),
+      take: (events) => this.#replay.take(events),
+      lost: () => this.#replay.break(),
+    }
+    const snapshot = this.#snapshot()
+    if (snapshot) this.#replay.restore(snapshot.life, snapshot.connections)
+    this.#segments = new Segments(deps, snapshot)
+    this.#done = this.#segments.place
   }
 
-  /** Begins with what an earlier life left. */
   start(): void {
     this.#running = this.#run()
   }
@@ -79,10 +110,30 @@ export class Shipper {
     await this.#running
     const deadline = Date.now() + FAREWELL_MS
     while (Date.now() < deadline && (await this.#step()) !== 'idle') {
-      if (this.#failures > 0) await sleep(PAUSE_MS)
+      if (this.#failing > 0) await sleep(PAUSE_MS)
     }
-    this.#removeShipped()
-    return this.#failures === 0 && this.#open.size === 0 && this.#ready.length === 0
+    this.#segments.close()
+    return this.#failing === 0 && this.#ready.length === 0 && this.#replay.isQuiet
+  }
+
+  /** What has run for longer than so many milliseconds. */
+  running(longerThan: number): RunningStatement[] {
+    return this.#replay.running(Date.now(), longerThan)
+  }
+
+  get stats(): ShippingStats {
+    return {
+      waitingBytes: this.#segments.bytesBehind(this.#done),
+      lagMs: this.#lag,
+      shipped: this.#shipped,
+      batches: this.#batches,
+      failures: this.#failures,
+    }
+  }
+
+  get #lag(): number {
+    const [oldest] = this.#ready
+    return oldest ? Math.max(0, Date.now() - endOf(oldest)) : this.#lagMs
   }
 
   async #run(): Promise<void> {
@@ -93,7 +144,7 @@ export class Shipper {
   }
 
   async #pause(): Promise<void> {
-    const wait = Math.min(PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS)
+    const wait = Math.min(PAUSE_MS * 2 ** this.#failing, LONGEST_PAUSE_MS)
     try {
       await sleep(wait, undefined, { signal: this.#wake.signal })
     } catch {
@@ -104,172 +155,96 @@ export class Shipper {
   /** Reads some and ships a batch: `more` where there is more at once, `failed` where it must wait. */
   async #step(): Promise<'more' | 'idle' | 'failed'> {
     try {
-      const isFull = this.#ready.length >= BATCH_ROWS || this.#readyBytes >= BATCH_BYTES
-      const read = isFull || (await this.#read())
-      if (this.#ready.length > 0) await this.#ship()
-      this.#failures = 0
-      this.#removeShipped()
-      return read || this.#ready.length > 0 ? 'more' : 'idle'
+      const hasMore = this.#read()
+      if (this.#isDue(hasMore)) await this.#ship()
+      this.#failing = 0
+      this.#checkpoint()
+      return hasMore || (this.#stopping && this.#ready.length > 0) ? 'more' : 'idle'
     } catch (error) {
-      if (this.#failures === 0) {
+      this.#failures += 1
+      if (this.#failing === 0) {
         this.#deps.log.warn({ error: sentenceOf(error) }, 'statements wait in the journal')
       }
-      this.#failures = Math.min(this.#failures + 1, 10)
+      this.#failing = Math.min(this.#failing + 1, 10)
       return 'failed'
     }
   }
 
-  /** Takes the next entries off the journal; false where there are none. */
-  async #read(): Promise<boolean> {
-    const segment = this.#nextSegment()
-    if (segment === undefined) return false
-    const { entries, taken } = await readAt(segment, this.#at)
-    for (const entry of entries) this.#take(entry, segment)
-    this.#at += taken
-    if (taken === 0) await this.#pass(segment)
+  /** Takes groups off the journal up to a full batch; false where there are no more. */
+  #read(): boolean {
+    for (let groups = 0; groups < GROUPS_MOST; groups += 1) {
+      if (this.#isFull) return true
+      if (!this.#segments.read(this.#reader)) return false
+      this.#idleSince = 0
+    }
     return true
   }
 
-  /** The segment with bytes to read; passing from the past to the present settles what is open. */
-  #nextSegment(): Segment | undefined {
-    const { segments } = this.#deps.journal
-    this.#reading ??= segments[0]
-    while (this.#reading && this.#at >= this.#reading.written) {
-      const next = this.#reading.sealed ? segments[segments.indexOf(this.#reading) + 1] : undefined
-      if (next === undefined) return undefined
-      if (this.#reading.recovered && !next.recovered) this.#giveUpOpen()
-      this.#reading = next
-      this.#at = 0
-    }
-    return this.#reading
+  get #isFull(): boolean {
+    return this.#ready.length >= BATCH_ROWS || this.#readyBytes >= BATCH_BYTES
   }
 
-  #take(entry: JournalEntry, segment: Segment): void {
-    if (entry.kind === 'started') {
-      const key = `${entry.connection} ${entry.statement.number}`
-      const twice = this.#open.get(key)
-      if (twice !== undefined) this.#need(twice.segment, -1)
-      this.#open.set(key, { entry, segment })
-      this.#need(segment, 1)
-      return
-    }
-    const key = `${entry.connection} ${entry.number}`
-    const started = this.#open.get(key)
-    // its start was in a segment that is gone, so it was shipped before
-    if (started === undefined) return
-    this.#open.delete(key)
-    this.#need(segment, 1)
-    this.#add(rowOf(started.entry, entry.answer), [started.segment, segment])
+  #isDue(hasMore: boolean): boolean {
+    if (this.#ready.length === 0) return false
+    if (this.#isFull || this.#stopping) return true
+    return !(hasMore && this.#failing > 0) && Date.now() - this.#readySince >= GATHER_MS
   }
 
-  /** The process that waited for these answers is gone. */
-  #giveUpOpen(): void {
-    for (const { entry, segment } of this.#open.values()) {
-      this.#add(rowOf(entry), [segment])
-    }
-    this.#open.clear()
-  }
-
-  #add(row: StatementRow, segments: readonly Segment[]): void {
-    const weight = row.text.length + row.values.reduce((sum, value) => sum + lengthOf(value), 0)
-    this.#ready.push({ row, weight, segments })
-    this.#readyBytes += weight
-  }
-
-  /** What can't be read: the tail that a crash tore, or damage in the middle, behind which it goes on. */
-  async #pass(segment: Segment): Promise<void> {
-    const { log } = this.#deps
-    const { path } = segment
-    const next = await nextEntry(segment, this.#at)
-    if (next !== undefined) {
-      log.error({ segment: path, bytes: next - this.#at }, 'a part of the journal is damaged')
-      segment.damaged = true
-      this.#at = next
-      return
-    }
-    log.warn({ segment: path, bytes: segment.written - this.#at }, 'the end of a journal was torn')
-    await truncate(path, this.#at)
-    segment.written = this.#at
+  #add(row: StatementRow): void {
+    if (this.#ready.length === 0) this.#readySince = Date.now()
+    this.#ready.push(row)
+    this.#readyBytes += weightOf(row)
   }
 
   async #ship(): Promise<void> {
-    const batch = firstBatch(this.#ready)
-    const shipped = batch.map(({ row }) => row)
-    await this.#append(shipped)
-    await this.#deps.shipped?.(shipped)
-    this.#ready = this.#ready.slice(batch.length)
-    for (const { segments, weight } of batch) {
-      this.#readyBytes -= weight
-      for (const segment of segments) this.#need(segment, -1)
-    }
+    const batch = this.#ready
+    await this.#deps.deliver(batch)
+    await this.#deps.shipped?.(batch)
+    this.#ready = []
+    this.#readyBytes = 0
+    this.#shipped += batch.length
+    this.#batches += 1
+    const last = batch.at(-1)
+    if (last) this.#lagMs = Math.max(0, Date.now() - endOf(last))
   }
 
-  /** A row that the store can't hold must not keep all others waiting: halves find it. */
-  async #append(batch: readonly StatementRow[]): Promise<void> {
-    if (await this.#isAppended(batch)) return
-    const [row] = batch
-    if (batch.length === 1 && row !== undefined) {
-      await this.#appendBare(row)
-      return
-    }
-    const half = Math.ceil(batch.length / 2)
-    await this.#append(batch.slice(0, half))
-    await this.#append(batch.slice(half))
+  /** Everything read so far is in the store: what is in front of this place can go. */
+  #checkpoint(): void {
+    if (this.#ready.length > 0) return
+    this.#done = this.#segments.place
+    if (this.#segments.hasPassed) {
+      this.#keep(this.#segments.place)
+      this.#segments.removePassed()
+    } else this.#tidy()
   }
 
-  /** That it ran is the least that must be said; where even that can't be, a person must look. */
-  async #appendBare(row: StatementRow): Promise<void> {
-    const { journal, log } = this.#deps
-    const place = { connection: row.connectionId, number: row.number }
-    log.error(place, 'a statement could not be stored as it was')
-    journal.setAside(row)
-    if (await this.#isAppended([bareRow(row)])) return
-    log.error(place, 'a statement is in no recording, only in the journal folder, set aside')
+  /** Shipped statements should not stay on the disk for as long as nobody asks anything. */
+  #tidy(): void {
+    const now = Date.now()
+    if (this.#idleSince === 0) this.#idleSince = now
+    if (now - this.#idleSince < IDLE_MS || this.#segments.place.at < TIDY_BYTES) return
+    this.#idleSince = now
+    this.#deps.tidy?.()
   }
 
-  /** False where one of these rows is at fault; any other failure is the store's, and thrown. */
-  async #isAppended(batch: readonly StatementRow[]): Promise<boolean> {
+  #keep({ segment, at }: JournalPlace): void {
+    const { folder, privateKey } = this.#deps
+    const { life = '', open } = this.#replay
+    writeSnapshot(folder, publicBytesOf(privateKey), { life, segment, at, connections: open })
+  }
+
+  #snapshot(): Snapshot | undefined {
+    const { folder, privateKey, log } = this.#deps
     try {
-      await appendStatements(this.#deps.db, batch)
-      return true
+      return readSnapshot(folder, privateKey)
     } catch (error) {
-      if (isRowFault(error)) return false
-      throw error
+      if (!(error instanceof AppError)) throw error
+      log.error({ error: error.message }, 'what was open before can not be read')
+      return undefined
     }
-  }
-
-  #need(segment: Segment, change: number): void {
-    this.#needed.set(segment, (this.#needed.get(segment) ?? 0) + change)
-  }
-
-  #removeShipped(): void {
-    const { journal } = this.#deps
-    const done = journal.segments.filter((segment) => segment.sealed && this.#isDone(segment))
-    for (const segment of done) {
-      journal.remove(segment)
-      this.#needed.delete(segment)
-    }
-    if (this.#open.size === 0 && this.#ready.length === 0) journal.tidy()
-  }
-
-  /** Read to its end and beyond, and nothing in it is still on its way. */
-  #isDone(segment: Segment): boolean {
-    const { segments } = this.#deps.journal
-    const isPassed = this.#reading && segments.indexOf(segment) < segments.indexOf(this.#reading)
-    return isPassed === true && (this.#needed.get(segment) ?? 0) === 0
   }
 }
 
-function firstBatch(ready: readonly Ready[]): readonly Ready[] {
-  let bytes = 0
-  const end = ready.findIndex(({ weight }, index) => {
-    bytes += weight
-    return index > 0 && (index >= BATCH_ROWS || bytes > BATCH_BYTES)
-  })
-  return end === -1 ? ready : ready.slice(0, end)
-}
-
-function lengthOf(value: StatementRow['values'][number]): number {
-  if (value === null) return 0
-  return typeof value === 'string' ? value.length : value.text.length
+function endOf({ startedAt, milliseconds }: StatementRow): number {
+  return Date.parse(startedAt) + (milliseconds ?? 0)
 }

@@ -1,34 +1,95 @@
 import { WireError } from '../errors.ts'
 
-const PRINTABLE = /^[\x21-\x2b\x2d-\x7e]+$/
+/** A nonce is printable ASCII without a comma (RFC 5802 section 7). */
+const PRINTABLE = /^[\x21-\x2b\x2d-\x7e]*$/
+const LETTER = /^[A-Za-z]$/
+const SHOWN = /^[\x21-\x7e]$/
 
 /**
- * The attributes of one SCRAM message, in their order: `r=abc,s=def` gives [['r', 'abc'], ['s', 'def']].
- * Values may hold `=`, never a comma (RFC 5802 section 7).
+ * Reads one SCRAM message from its beginning: `r=abc,s=def` is r, then s. Values may hold `=`, never
+ * a comma. What is wrong is said in PostgreSQL's own words: a WireError with a detail.
  */
-export function parseAttributes(message: string): [name: string, value: string][] {
-  return message.split(',').map((attribute) => {
-    if (attribute[1] !== '=' || !/[a-zA-Z]/.test(attribute.charAt(0))) throw malformed()
-    return [attribute.charAt(0), attribute.slice(2)]
-  })
+export class ScramReader {
+  readonly #message: string
+  #at = 0
+
+  constructor(message: string) {
+    this.#message = message
+  }
+
+  get at(): number {
+    return this.#at
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#message.length
+  }
+
+  /** The next character; empty at the end. */
+  get next(): string {
+    return this.#message.charAt(this.#at)
+  }
+
+  /** All from here on. */
+  get rest(): string {
+    return this.#message.slice(this.#at)
+  }
+
+  skip(): void {
+    this.#at += 1
+  }
+
+  /** The value of the attribute that must come next. */
+  value(name: string): string {
+    if (this.next !== name) {
+      throw malformed(`Expected attribute "${name}" but found "${shownCharacter(this.next)}".`)
+    }
+    return this.#valueOf(name)
+  }
+
+  /** Whichever attribute comes next. */
+  any(): [name: string, value: string] {
+    const name = this.next
+    if (name === '') throw malformed('Attribute expected, but found end of string.')
+    if (!LETTER.test(name)) {
+      const found = shownCharacter(name)
+      throw malformed(`Attribute expected, but found invalid character "${found}".`)
+    }
+    return [name, this.#valueOf(name)]
+  }
+
+  #valueOf(name: string): string {
+    if (this.#message.charAt(this.#at + 1) !== '=') {
+      throw malformed(`Expected character "=" for attribute "${name}".`)
+    }
+    const start = this.#at + 2
+    const comma = this.#message.indexOf(',', start)
+    const end = comma === -1 ? this.#message.length : comma
+    this.#at = comma === -1 ? end : end + 1
+    return this.#message.slice(start, end)
+  }
 }
 
-/** The values of the attributes that must come first and in this order. */
+/** The values of the attributes that a message must begin with, in this order. */
 export function expectAttributes(message: string, names: readonly string[]): string[] {
-  const attributes = parseAttributes(message)
-  return names.map((name, index) => {
-    const [found, value] = attributes[index] ?? []
-    if (found !== name || value === undefined) throw malformed()
-    return value
-  })
+  const reader = new ScramReader(message)
+  const values = names.map((name) => reader.value(name))
+  while (!reader.isAtEnd) reader.any()
+  return values
 }
 
-/** A nonce is printable ASCII without a comma. */
 export function isNonce(text: string): boolean {
   return PRINTABLE.test(text)
 }
 
+/** A character as PostgreSQL shows one in an error; NUL where the message is over. */
+export function shownCharacter(character: string): string {
+  if (SHOWN.test(character)) return `'${character}'`
+  const code = character === '' ? 0 : character.charCodeAt(0)
+  return `0x${code.toString(16).padStart(2, '0')}`
+}
+
 /** What PostgreSQL says of every SCRAM message that it cannot read. */
-export function malformed(): WireError {
-  return new WireError('malformed SCRAM message')
+export function malformed(detail: string): WireError {
+  return new WireError('malformed SCRAM message', undefined, detail)
 }

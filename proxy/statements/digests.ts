@@ -10,8 +10,6 @@ export interface Cut {
   readonly sha256: string | null
 }
 
-/** Hashing in pieces of this size: COPY sends a message a row, and a call per row costs more than it. */
-const GATHERED = 32 * 1024
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /** Keeps the first `limit` bytes of a stream, and length and SHA-256 of all of it if there are more. */
@@ -55,38 +53,5 @@ export class Capture {
   /** Once; null when everything was kept. */
   finish(): Cut | null {
     return this.#hash ? { bytes: this.#bytes, sha256: this.#hash.digest('hex') } : null
-  }
-}
-
-/** Length and SHA-256 of what a COPY carries, whatever messages it is cut into. */
-export class CopyDigest {
-  readonly #hash = createHash('sha256')
-  readonly #gathered = Buffer.allocUnsafe(GATHERED)
-  #gatheredBytes = 0
-  #bytes = 0
-
-  get bytes(): number {
-    return this.#bytes
-  }
-
-  add(bytes: Buffer, start: number, end: number): void {
-    this.#bytes += end - start
-    if (end - start > GATHERED - this.#gatheredBytes) this.#flush()
-    if (end - start > GATHERED) {
-      this.#hash.update(bytes.subarray(start, end))
-      return
-    }
-    this.#gatheredBytes += bytes.copy(this.#gathered, this.#gatheredBytes, start, end)
-  }
-
-  /** In hex; once. */
-  finish(): string {
-    this.#flush()
-    return this.#hash.digest('hex')
-  }
-
-  #flush(): void {
-    if (this.#gatheredBytes > 0) this.#hash.update(this.#gathered.subarray(0, this.#gatheredBytes))
-    this.#gatheredBytes = 0
   }
 }

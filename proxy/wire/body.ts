@@ -53,11 +53,15 @@ export class Body {
     return this.#bytes.readUInt32BE(this.#step(4))
   }
 
+  double(): number {
+    return this.#bytes.readDoubleBE(this.#step(8))
+  }
+
   /** Text up to its NUL. */
   text(decode: Decode = decodeUtf8): string {
     const start = this.#at
     const end = this.#bytes.indexOf(0, start)
-    if (end === -1 || end >= this.#end) throw malformedBody('a text without its end')
+    if (end === -1 || end >= this.#end) throw malformedBody('invalid string in message')
     this.#at = end + 1
     return end === start ? '' : decode(this.#bytes, start, end)
   }
@@ -83,17 +87,18 @@ export class Body {
 
   /** Nothing may follow. */
   end(): void {
-    if (this.left !== 0) throw malformedBody('bytes behind its end')
+    if (this.left !== 0) throw malformedBody('invalid message format')
   }
 
   #step(length: number): number {
-    if (length < 0 || length > this.left) throw malformedBody('a length beyond its end')
+    if (length < 0 || length > this.left) throw malformedBody('insufficient data left in message')
     const start = this.#at
     this.#at += length
     return start
   }
 }
 
+/** In PostgreSQL's own words (pqformat.c): a client may be shown them at login. */
 function malformedBody(what: string): WireError {
-  return new WireError(`invalid message format: ${what}`)
+  return new WireError(what)
 }

@@ -33,11 +33,6 @@ export interface FunctionCallMessage {
   readonly parameters: readonly RawParameter[]
 }
 
-export interface SaslInitialResponse {
-  readonly mechanism: string
-  readonly data: string
-}
-
 export function readQuery(body: Body, decode: Decode): string {
   const text = body.text(decode)
   body.end()
@@ -94,18 +89,27 @@ export function readCopyFail(body: Body, decode: Decode): string {
   return reason
 }
 
-/** A client's choice of mechanism; -1 means that it sends no first message with it. */
-export function readSaslInitial(body: Body): SaslInitialResponse {
-  const mechanism = body.text()
+/** A client's choice of mechanism; `readSaslInitial` reads what is behind it. */
+export function readMechanism(body: Body): string {
+  return body.text()
+}
+
+/**
+ * The first message that came with the choice; undefined where there is none. As of all of SCRAM, the
+ * text has one byte a character: the bytes are signed as they came.
+ */
+export function readSaslInitial(body: Body): string | undefined {
   const length = body.int32()
-  const data = length === -1 ? '' : body.textOf(length)
+  const data = length === -1 ? undefined : body.textOf(length, decodeBytes)
   body.end()
-  return { mechanism, data }
+  return data
 }
 
 export function readSaslResponse(body: Body): string {
-  return body.textOf(body.left)
+  return body.textOf(body.left, decodeBytes)
 }
+
+const decodeBytes: Decode = (bytes, start, end) => bytes.toString('latin1', start, end)
 
 export function readPassword(body: Body): string {
   const password = body.text()

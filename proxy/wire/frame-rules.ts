@@ -6,6 +6,8 @@ export const HANDLING = { unknown: 0, skip: 1, keep: 2, stream: 3, keepOrStream:
 
 /** By type byte: how a body is handled and how long the message may be. */
 export interface FrameRules {
+  /** As PostgreSQL calls them in its errors. */
+  readonly sender: 'frontend' | 'backend'
   readonly handling: Uint8Array
   readonly most: Int32Array
 }
@@ -21,6 +23,7 @@ const KEPT_OR_STREAMED: Rule = [HANDLING.keepOrStream, LARGE_MOST]
 
 /** A client after login. The password message is unknown here, as it is to PostgreSQL. */
 export const CLIENT_RULES = frameRules(
+  'frontend',
   new Map([
     [FROM_CLIENT.bind, KEPT_OR_STREAMED],
     [FROM_CLIENT.close, SMALL_KEPT],
@@ -40,6 +43,7 @@ export const CLIENT_RULES = frameRules(
 
 /** A server after login: no authentication request and no second key may come then. */
 export const SERVER_RULES = frameRules(
+  'backend',
   new Map([
     [FROM_SERVER.parseComplete, SMALL_SKIPPED],
     [FROM_SERVER.bindComplete, SMALL_SKIPPED],
@@ -65,8 +69,8 @@ export const SERVER_RULES = frameRules(
   ]),
 )
 
-function frameRules(byType: ReadonlyMap<number, Rule>): FrameRules {
-  const rules = { handling: new Uint8Array(256), most: new Int32Array(256) }
+function frameRules(sender: FrameRules['sender'], byType: ReadonlyMap<number, Rule>): FrameRules {
+  const rules = { sender, handling: new Uint8Array(256), most: new Int32Array(256) }
   for (const [type, [handling, most]] of byType) {
     rules.handling[type] = handling
     rules.most[type] = most

@@ -15,6 +15,8 @@ export interface Frame {
   readonly bytes: Buffer
   readonly start: number
   readonly end: number
+  /** Where its header stands in these bytes if they hold the whole message, else -1. */
+  readonly head: number
 }
 
 /** Who listens to the frames of one direction. Called synchronously from `feed`. */
@@ -39,7 +41,7 @@ const NOTHING: Buffer = Buffer.alloc(0)
 export class FrameReader {
   readonly #rules: FrameRules
   readonly #handler: FrameHandler
-  readonly #frame = { type: 0, length: 0, bytes: NOTHING, start: 0, end: 0 }
+  readonly #frame = { type: 0, length: 0, bytes: NOTHING, start: 0, end: 0, head: -1 }
   readonly #header = Buffer.alloc(HEADER_BYTES)
   #headerBytes = 0
   #handling: number = HANDLING.unknown
@@ -65,12 +67,15 @@ export class FrameReader {
 
   /** Takes bytes[0] up to, not including, bytes[end]. */
   feed(bytes: Buffer, end: number = bytes.length): void {
+    this.#frame.head = -1
     let at = this.#missing > 0 ? this.#takeBody(bytes, 0, end) : 0
     while (at < end) {
       if (this.#headerBytes === 0 && end - at >= HEADER_BYTES) {
+        this.#frame.head = at
         this.#open(bytes.readUInt8(at), bytes.readInt32BE(at + 1))
         at += HEADER_BYTES
       } else {
+        this.#frame.head = -1
         at = this.#gatherHeader(bytes, at, end)
         if (this.#headerBytes < HEADER_BYTES) return
         this.#headerBytes = 0
@@ -90,7 +95,9 @@ export class FrameReader {
   #open(type: number, length: number): void {
     const handling = this.#rules.handling[type] ?? HANDLING.unknown
     const most = this.#rules.most[type] ?? 0
-    if (handling === HANDLING.unknown) throw new WireError(`invalid message type ${type}`)
+    if (handling === HANDLING.unknown) {
+      throw new WireError(`invalid ${this.#rules.sender} message type ${type}`)
+    }
     if (length < LENGTH_FIELD || length > most) throw new WireError('invalid message length')
 
     this.#frame.type = type
@@ -115,7 +122,7 @@ export class FrameReader {
     if (this.#handling === HANDLING.stream && stop > at) {
       this.#handler.piece(this.#show(bytes, at, stop))
     }
-    if (this.#missing === 0) this.#handler.message(this.#show(NOTHING, 0, 0))
+    if (this.#missing === 0) this.#handler.message(this.#show(bytes, stop, stop))
     return stop
   }
 

@@ -3,9 +3,9 @@
 export const LENGTH_FIELD = 4
 export const HEADER_BYTES = 5
 
-/** MAX_STARTUP_PACKET_LENGTH in PostgreSQL's pqcomm.h; a length and a code are the least. */
+/** MAX_STARTUP_PACKET_LENGTH in PostgreSQL's pqcomm.h, behind the length; a code is the least. */
 export const STARTUP_LEAST = 8
-export const STARTUP_MOST = 10_000
+export const STARTUP_MOST = 10_004
 
 /** PG_MAX_AUTH_TOKEN_LENGTH in libpq/auth.h: before login nobody has a reason to send more. */
 export const LOGIN_MOST = 65_535

@@ -1,7 +1,7 @@
 import { WireError } from '../errors.ts'
 import { Body } from './body.ts'
 import { PROTOCOL_MAJOR, STARTUP_CODE } from './codes.ts'
-import { CANCEL_KEY_LEAST, CANCEL_KEY_MOST, STARTUP_MOST } from './limits.ts'
+import { STARTUP_MOST } from './limits.ts'
 
 /** One parameter, with its bytes as the client sent them (name NUL value NUL). */
 export interface StartupParameter {
@@ -36,14 +36,16 @@ export type Hello =
 const UNSUPPORTED = '0A000'
 const NO_USER = '28000'
 const PROTOCOL_OPTION = '_pq_.'
+const VERSION_BYTES = 4
+const PID_BYTES = 4
 
 /** Reads the first packet of a connection (without its length field); a WireError for all else. */
 export function readHello(packet: Buffer): Hello {
   const body = new Body(packet)
   const code = body.int32()
   if (code === STARTUP_CODE.cancel) return readCancel(body)
-  if (code === STARTUP_CODE.tls) return readRequest(body, 'tls')
-  if (code === STARTUP_CODE.gss) return readRequest(body, 'gss')
+  if (code === STARTUP_CODE.tls) return { kind: 'tls' }
+  if (code === STARTUP_CODE.gss) return { kind: 'gss' }
   return readStartup(packet, code)
 }
 
@@ -89,25 +91,27 @@ export function encodeCancel(pid: number, key: Buffer): Buffer {
   return Buffer.concat([head, key])
 }
 
-function readRequest(body: Body, kind: 'tls' | 'gss'): Hello {
-  body.end()
-  return { kind }
+/** Never an error, because nothing is ever answered: with a key of another size it is nobody's. */
+function readCancel(body: Body): CancelRequest {
+  const pid = body.left < PID_BYTES ? 0 : body.int32()
+  return { kind: 'cancel', pid, key: Buffer.from(body.bytes(body.left)) }
 }
 
-function readCancel(body: Body): CancelRequest {
-  const pid = body.int32()
-  if (body.left < CANCEL_KEY_LEAST || body.left > CANCEL_KEY_MOST) {
-    throw new WireError('invalid length of cancel request packet')
-  }
-  return { kind: 'cancel', pid, key: Buffer.from(body.bytes(body.left)) }
+/** What PostgreSQL says of another protocol, and of a request for encryption that comes too late. */
+export function unsupported(version: number): WireError {
+  const [major, minor] = [version >>> 16, version & 0xffff]
+  const what = `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.2`
+  return new WireError(what, UNSUPPORTED)
+}
+
+/** True of clients older than protocol 3, which read errors of another form. */
+export function isOfOldProtocol(packet: Buffer): boolean {
+  return packet.length >= VERSION_BYTES && packet.readUInt16BE(0) < PROTOCOL_MAJOR
 }
 
 function readStartup(packet: Buffer, version: number): StartupMessage {
   const [major, minor] = [version >>> 16, version & 0xffff]
-  if (major !== PROTOCOL_MAJOR) {
-    const what = `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.2`
-    throw new WireError(what, UNSUPPORTED)
-  }
+  if (major !== PROTOCOL_MAJOR) throw unsupported(version)
   const sent = readParameters(packet)
   const parameters = sent.filter(({ name }) => !name.startsWith(PROTOCOL_OPTION))
   const options = sent.filter(({ name }) => name.startsWith(PROTOCOL_OPTION))
@@ -125,15 +129,20 @@ function readStartup(packet: Buffer, version: number): StartupMessage {
 }
 
 function readParameters(packet: Buffer): StartupParameter[] {
-  const body = new Body(packet, 4)
+  const body = new Body(packet, VERSION_BYTES)
   const parameters: StartupParameter[] = []
-  for (;;) {
-    const start = packet.length - body.left
-    const name = body.text()
-    if (name === '') break
-    const value = body.text()
-    parameters.push({ name, value, raw: packet.subarray(start, packet.length - body.left) })
+  try {
+    for (;;) {
+      const start = packet.length - body.left
+      const name = body.text()
+      if (name === '') break
+      const value = body.text()
+      parameters.push({ name, value, raw: packet.subarray(start, packet.length - body.left) })
+    }
+    body.end()
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    throw new WireError('invalid startup packet layout: expected terminator as last byte')
   }
-  body.end()
   return parameters
 }

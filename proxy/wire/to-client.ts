@@ -1,5 +1,6 @@
 import { WireError } from '../errors.ts'
 import { FROM_SERVER, PROTOCOL_MAJOR } from './codes.ts'
+import type { Message } from './intake.ts'
 import { LARGE_MOST, LENGTH_FIELD } from './limits.ts'
 import type { TransactionState } from './server-messages.ts'
 
@@ -51,6 +52,11 @@ export function encodeNegotiation(minor: number, unknownOptions: readonly string
   )
 }
 
+/** A message of the server's, passed on as it came. */
+export function encodeAsItCame({ type, body }: Message): Buffer {
+  return message(type, body)
+}
+
 export function encodeReady(state: TransactionState): Buffer {
   return message(FROM_SERVER.ready, Buffer.from(state))
 }
@@ -61,6 +67,11 @@ export function encodeError(report: Report): Buffer {
 
 export function encodeNotice(report: Report): Buffer {
   return message(FROM_SERVER.notice, ...reportFields(report))
+}
+
+/** An error for clients of protocol 2 and older: one text (elog.c, "old style"). */
+export function encodeOldError(sentence: string): Buffer {
+  return Buffer.concat([Buffer.of(FROM_SERVER.error), text(`FATAL:  ${sentence}\n`)])
 }
 
 function reportFields({ severity, sqlstate, message, detail, hint }: Report): Buffer[] {

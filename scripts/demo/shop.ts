@@ -77,6 +77,7 @@ async function fillOnce(client: pg.Client): Promise<void> {
   await client.query(TABLES)
   await client.query(GOODS)
   await client.query(ROLES)
+  await client.query(await lendingOn(client))
   await client.query('commit')
   await client.query('analyze')
 }
@@ -152,7 +153,7 @@ update orders o
  where l.order_id = o.id;
 `
 
-/** What people ask for, each with just its rights; the broker may hand them on (PostgreSQL 16+: ADMIN). */
+/** What people ask for, each with just its rights. */
 const ROLES = /* sql */ `
 revoke create on schema public from public;
 create role shop_read_orders nologin;
@@ -162,5 +163,16 @@ grant select on orders, order_lines, products to shop_read_orders;
 grant select on customers to shop_read_customers;
 grant select, insert, update, delete on orders, order_lines to shop_write_orders;
 grant select on products to shop_write_orders;
-grant shop_read_orders, shop_read_customers, shop_write_orders to ${BROKER} with admin option;
 `
+
+/** The broker hands them on, and from 16 on it can't use them itself. */
+async function lendingOn(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ options: string }>(
+    `select case when current_setting('server_version_num')::int >= 160000
+                 then 'with admin true, inherit false, set false'
+                 else 'with admin option'
+            end as options`,
+  )
+  const options = rows[0]?.options ?? ''
+  return `grant shop_read_orders, shop_read_customers, shop_write_orders to ${BROKER} ${options}`
+}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isLoopback } from '../../config.ts'
+import { askForCheck } from '../../db/data-source-checks.ts'
 import {
   aboutAdminUrl,
   createDataSource,
@@ -88,6 +89,7 @@ export async function makeDemoWorld(
       tlsCa: null,
       adminSealed: sealed(id),
     })
+    await askForCheck(tx, { dataSourceId: id, cause: 'registration', askedBy: 'system' })
     await makeRoles(tx, origin, id)
     tell(people)
   })
@@ -120,7 +122,9 @@ async function makeRoles(tx: Transaction, origin: Origin, dataSourceId: string):
     },
   ]
   for (const role of roles) {
-    await createRole(tx, origin, { ...role, dataSourceId, defaultMinutes: 30, maximumMinutes: 60 })
+    const terms = { dataSourceId, defaultMinutes: 30, maximumMinutes: 60 }
+    const { id } = await createRole(tx, origin, { ...role, ...terms })
+    await askForCheck(tx, { dataSourceId, roleId: id, cause: 'registration', askedBy: 'system' })
   }
 }
 

@@ -81,7 +81,7 @@ describe('a removal that something stands in the way of', () => {
     const left = await shop.onShop(`select from pg_auth_members where member = 'friend'::regrole`)
     await shop.onShop('drop role friend')
 
-    assert.deepEqual(removal, { state: 'done', detail: null })
+    assert.deepEqual(removal, { state: 'done', detail: null, login: null })
     assert.deepEqual(left, [])
   })
 

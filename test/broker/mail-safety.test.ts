@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { cancel, deny } from '../../broker/sessions/lifecycle.ts'
 import { changeRoleTerms } from '../../broker/policy/changes.ts'
 import { withdrawProposal } from '../../broker/policy/proposals.ts'
+import { raiseAlert } from '../../db/alerts.ts'
 import { queueMail } from '../../db/mails.ts'
-import { findRow, rows, storeTime } from '../../db/store.ts'
+import { findRow, getRow, rows, storeTime } from '../../db/store.ts'
 import { MailRoom } from '../support/mail-room.ts'
 import { listMails } from '../support/mail-server.ts'
 import { openPortal, type Browser, type TestPortal } from '../support/portal.ts'
@@ -52,12 +54,13 @@ describe('a letter', () => {
     const waiting = await room.ask()
     const granted = await room.grant(await room.ask({ roles: ['role2'] }))
     const dueAt = await storeTime(world.owner.db)
+    const alert = await raise()
     await world.portal.change((tx) =>
       queueMail(tx, world.people.admin.organizationId, {
         kind: 'alert_raised',
-        key: 'alert',
+        key: alert,
         to: [world.people.admin.id],
-        facts: { rule: 'residue', detail: 'a table is left' },
+        facts: { rule: 'residue', title: 'Something is left' },
         dueAt,
       }),
     )
@@ -71,7 +74,7 @@ describe('a letter', () => {
       browsers.set(name, browser)
       for (const [, path = ''] of text.matchAll(LINK)) {
         const page = await browser.get(path)
-        if (path !== '/alerts') assert.equal(page.status, 200, path)
+        assert.equal(page.status, 200, path)
         followed.push(path)
       }
     }
@@ -79,7 +82,9 @@ describe('a letter', () => {
 
     assert.deepEqual(
       new Set(followed),
-      new Set([waiting, granted].map(({ id }) => `/sessions/${id}`).concat('/alerts')),
+      new Set(
+        [waiting, granted].map(({ id }) => `/sessions/${id}`).concat(`/alerts#alert-${alert}`),
+      ),
     )
     assert.deepEqual(await standing(), before)
   })
@@ -109,6 +114,41 @@ describe('a letter', () => {
     ])
   })
 
+  it('tells of an alert by its title, with a link to it, and not once it is over', async () => {
+    const { admin } = world.people
+    const letterAbout = async (key: string): Promise<void> => {
+      const dueAt = await storeTime(world.owner.db)
+      const facts = { rule: 'residue', title: 'Something is left' }
+      await world.portal.change((tx) =>
+        queueMail(tx, admin.organizationId, {
+          kind: 'alert_raised',
+          key,
+          to: [admin.id],
+          facts,
+          dueAt,
+        }),
+      )
+    }
+    const [lasting, over] = [await raise(), await raise()]
+    await rows(world.owner.db, 'update alerts set resolved_at = raised_at where id = :over', {
+      over,
+    })
+    await letterAbout(over)
+    await letterAbout(lasting)
+    await room.send()
+    const [letter, ...others] = room.mail.letters
+
+    assert.deepEqual(others, [])
+    assert.match(letter?.text ?? '', /Alert: +Something is left\n[^]*> a table is left\n/)
+    assert.ok(letter?.text.includes(`/alerts#alert-${lasting}\n`))
+    assert.deepEqual(
+      (await listMails(world)).flatMap(({ state, detail }) =>
+        state === 'dropped' ? [detail] : [],
+      ),
+      ['The alert is over.'],
+    )
+  })
+
   it('is not sent to one who was an admin when it was written, nor about what is settled', async () => {
     const setAdmins = (names: readonly Name[]) =>
       rows(
@@ -123,12 +163,13 @@ describe('a letter', () => {
       id: world.roles.role1.id,
       asked: { approvalsNeeded: 0 },
     })
+    const alert = await raise()
     await world.portal.change((tx) =>
       queueMail(tx, world.people.admin.organizationId, {
         kind: 'alert_raised',
-        key: 'another alert',
+        key: alert,
         to: [world.people.john.id],
-        facts: { rule: 'residue', detail: 'a table is left' },
+        facts: { rule: 'residue' },
         dueAt,
       }),
     )
@@ -148,6 +189,20 @@ describe('a letter', () => {
     )
   })
 
+  /** An open alert. */
+  const raise = async (): Promise<string> => {
+    const key = randomUUID()
+    await world.owner.change(async (tx) => {
+      const breach = { rule: 'residue', key, detail: 'a table is left' } as const
+      await raiseAlert(tx, world.origins.admin, await storeTime(tx), breach)
+    })
+    const { id } = await getRow<{ id: string }>(
+      world.owner.db,
+      'select id from alerts where key = :key',
+      { key },
+    )
+    return id
+  }
   const standing = () =>
     findRow(
       world.owner.db,

@@ -30,9 +30,11 @@ describe('letters', () => {
     assert.deepEqual(await room.arrived(), [
       ['mark@example.com', `[Daypass] admin approved role3, session ${id}`],
     ])
-    await approve(...room.as('john'), id)
+    await approve(...room.as('john'), id, { comment: 'go ahead' })
+    await room.send()
+    const [completed] = room.mail.letters
+    assert.match(completed?.text ?? '', /By: +john\n[^]*Comment of john:\n> go ahead\n/)
     assert.deepEqual(await room.arrived(), [
-      ['mark@example.com', `[Daypass] john approved role1, session ${id}`],
       ['mark@example.com', `[Daypass] Session ${id} is APPROVED`],
     ])
     await makeBroker(world).tick()
@@ -96,6 +98,23 @@ describe('letters', () => {
       ['admin@example.com', `[Daypass] mark asks for role3 on shop, session ${id}`],
       ['john@example.com', `[Daypass] mark asks for role1, role3 on shop, session ${id}`],
     ])
+  })
+
+  it('tell of an approval once where the session has begun by the time', async () => {
+    const asked = await room.ask({ roles: ['role1'] })
+    await approve(...room.as('john'), asked.id, { comment: 'go ahead' })
+    await room.grant(asked)
+    await room.send()
+    const toMark = room.mail.letters.filter(({ to }) => to.includes('mark@example.com'))
+
+    assert.deepEqual(
+      toMark.map(({ subject }) => subject),
+      [`[Daypass] Session ${asked.id} is GRANTED`],
+    )
+    assert.match(
+      toMark[0]?.text ?? '',
+      /role1 \(APPROVED, john\)\n[^]*Comment of john:\n> go ahead\n/,
+    )
   })
 
   it('give the reason of a denial and of a termination, and who it was', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { uuidv7 } from '../../lib/ids.ts'
 import { silentLog } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
@@ -61,11 +62,20 @@ describe('the mailer', () => {
   /** Writes so many letters to each of some people. */
   const queue = async (to: readonly Name[], count = 1): Promise<void> => {
     const dueAt = await storeTime(world.owner.db)
+    const { organizationId } = world.people.mark
     await world.broker.change(async (tx) => {
       for (let n = 1; n <= count; n += 1) {
-        await queueMail(tx, world.people.mark.organizationId, {
+        // an alert that was told of already, so that nobody writes letters but this
+        const alertId = uuidv7()
+        await rows(
+          tx,
+          `insert into alerts (id, organization_id, rule, key, detail, raised_at, seen_at, told_at)
+           values (:alertId, :organizationId, 'residue', :alertId, :detail, now(), now(), now())`,
+          { alertId, organizationId, detail: `table ${String(n)}` },
+        )
+        await queueMail(tx, organizationId, {
           kind: 'alert_raised',
-          key: String(n),
+          key: alertId,
           to: to.map((name) => world.people[name].id),
           facts: { rule: 'residue', detail: `table ${String(n)}` },
           dueAt,

@@ -30,7 +30,7 @@ describe('lint of the policy', () => {
       warning?.sentence ?? '',
       /role of shop takes 1 approval and has 1 approver .*\(ann\)/,
     )
-    assert.match(warning?.sentence ?? '', /Have at least 2/)
+    assert.match(warning?.sentence ?? '', /Have at least 2 approvers/)
   })
 
   it('leaves roles alone that are not offered', () => {

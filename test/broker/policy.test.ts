@@ -18,9 +18,9 @@ describe('justification', () => {
 
   it('is refused where the rule is broken or would take for ever', () => {
     const began = performance.now()
-    assert.match(justificationFault('a', { pattern: '(', message: '' }) ?? '', /can not be applied/)
+    assert.match(justificationFault('a', { pattern: '(', message: '' }) ?? '', /can't be applied/)
     const endless = { pattern: '^(a+)+$', message: '' }
-    assert.match(justificationFault(`${'a'.repeat(60)}!`, endless) ?? '', /can not be applied/)
+    assert.match(justificationFault(`${'a'.repeat(60)}!`, endless) ?? '', /can't be applied/)
     assert.ok(performance.now() - began < 2_000)
   })
 })

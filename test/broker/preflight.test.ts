@@ -31,7 +31,7 @@ describe('preflight', () => {
     assert.deepEqual(role.dangers, [])
     assert.ok(says(role, /^It can log in to database/))
     assert.ok(says(role, /^The trial user is gone again/))
-    assert.equal(says(role, /can not become orders_reader by SET ROLE/), bench.version >= 160_000)
+    assert.equal(says(role, /can't become orders_reader by SET ROLE/), bench.version >= 160_000)
     assert.deepEqual(await bench.trials(), [])
   })
 

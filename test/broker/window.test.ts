@@ -107,7 +107,7 @@ describe('window', () => {
     assert.equal(diesAfter({ minutes: 20, ttlMinutes: 20 }), 20)
     assert.equal(
       diesAfter({ minutes: 20, ttlMinutes: 21 }),
-      'The request dies when its window closes: enter 20 minutes or fewer, or leave this empty.',
+      'The request lapses when its window closes: enter 20 minutes or fewer, or leave this empty.',
     )
     assert.equal(diesAfter({ start: now.plus({ hours: 5 }), minutes: 20, ttlMinutes: 310 }), 310)
     assert.equal(diesAfter({ fromApproval: true }), 120)

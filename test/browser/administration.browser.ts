@@ -124,7 +124,7 @@ describe('administration and more time, in a browser', () => {
     await page.getByLabel('Minutes', { exact: true }).fill('8')
     await page.getByLabel(/Give up/).fill('5')
     await page.getByLabel(/Justification/).fill('Refund order 1207')
-    await page.locator('#preview', { hasText: /dies/i }).waitFor()
+    await page.locator('#preview', { hasText: /lapses/i }).waitFor()
     await look(page, 'request-with-ttl')
     await page.getByRole('button', { name: 'Request access' }).click()
     await page.waitForURL(/\/sessions\/[0-9]+$/)

@@ -6,11 +6,15 @@ import { environmentWith } from '../../config.ts'
 import { projectRoot } from '../../lib/project.ts'
 
 /**
- * Runs every test of the broker once more for each older major, with that server as the data source
- * and the newest one as the store. `npm test` runs them on 18. Usage: npm run majors [-- 15 16]
+ * Runs every test of the broker and of the protocol once more for each older major, with that server
+ * as the data source and the newest one as the store. `npm test` runs them on 18. Usage: npm run majors [-- 15 16]
  */
 const MAJORS = ['15', '16', '17']
-const TESTS = ['test/majors/*.majors.ts', 'test/broker/**/*.test.ts']
+const TESTS = [
+  'test/majors/*.majors.ts',
+  'test/broker/**/*.test.ts',
+  'test/proxy/conformance/*.test.ts',
+]
 /** A test that hangs must not hold up the majors behind it. */
 const RUN_DEADLINE_MS = 10 * 60_000
 

@@ -47,7 +47,7 @@ describe('the JSON API', () => {
       endedAt: null,
       endReason: null,
       removedAt: null,
-      removal: { state: 'none', detail: null },
+      removal: { state: 'none', detail: null, login: null },
       waitingFor: null,
     })
     const approved = await portal

@@ -43,6 +43,7 @@ describe('the pages and the API of more time', () => {
     assert.match(waiting, /waits for john/)
 
     const john = await portal.signedIn('john')
+    assert.match((await john.get(path)).text, /waits for you/)
     const approvals = (await john.get('/approvals')).text
     const extension = extensionIn(approvals)
     assert.match(approvals, new RegExp(`More time for session ${id}`))
@@ -66,6 +67,9 @@ describe('the pages and the API of more time', () => {
     assert.match((await john.get(path)).text, /The session was extended\./)
     assert.doesNotMatch((await john.get('/approvals')).text, /data-extension-id/)
 
+    const approved = (await mark.get(path)).text
+    assert.match(approved, /Its data source is being told now/)
+    assert.doesNotMatch(approved, /has not been told yet|message warn small/)
     await rows(
       world.owner.db,
       `update session_jobs set detail = 'shop can not be reached', tries = 3 where session_id = :id`,
@@ -170,12 +174,12 @@ describe('the pages and the API of more time', () => {
     assert.equal(shown.status, 200)
     assert.match(
       shown.text,
-      /Dies unapproved<\/dt>\s*<dd><span class="both"><time [^>]*>[^<]* UTC<\/time><span class="also">[^<]* UTC \+[12]</,
+      /Lapses unless approved by<\/dt>\s*<dd><span class="both"><time [^>]*>[^<]* UTC<\/time><span class="also">[^<]* UTC \+[12]</,
     )
     const long = await mark.post('/sessions/preview', { ...fields, ttlMinutes: '21' }, NEW)
     assert.match(
       long.text,
-      /id="ttlMinutes-error">The request dies when its window closes: enter 20 minutes/,
+      /id="ttlMinutes-error">The request lapses when its window closes: enter 20 minutes/,
     )
     const typed = { ...fields, ttlMinutes: '3', justification: 'ticket 7' }
     const made = await mark.post('/sessions', typed, NEW)

@@ -55,7 +55,7 @@ describe('a session that ended before it was granted', () => {
     assert.match(page, /Session user There is none: the session was never granted\./)
     assert.doesNotMatch(page, /removed/)
     const { removedAt, removal } = body
-    assert.deepEqual([removedAt, removal], [null, { state: 'none', detail: null }])
+    assert.deepEqual([removedAt, removal], [null, { state: 'none', detail: null, login: null }])
   })
 
   for (const step of STOPS) {
@@ -79,6 +79,7 @@ describe('a session that ended before it was granted', () => {
       assert.deepEqual(body['removal'], {
         state: 'none',
         detail: null,
+        login: null,
       })
     })
   }

@@ -63,7 +63,7 @@ describe('portal/tasks', () => {
     await did({ task: 'grant', result: 'Granted to mark.', ...names_ }, 2.5)
     await did({ task: 'mail', outcome: 'failed', result: 'No answer from <mail>.' }, 75)
     const html = await page('audrey', '/tasks')
-    assert.deepEqual(names(html), ['Send letters', 'Grant a session'])
+    assert.deepEqual(names(html), ['Letters', 'Grant a session'])
     assert.match(html, new RegExp(`href="/sessions/${session}">${session}<`))
     assert.match(html, /Granted to mark\./)
     assert.match(html, /No answer from &lt;mail&gt;\./)
@@ -89,7 +89,7 @@ describe('portal/tasks', () => {
     assert.deepEqual(names(await page('admin', '/tasks?task=check')), [
       'Test a data source or role',
     ])
-    assert.deepEqual(names(await page('admin', '/tasks?outcome=failed')), ['Send letters'])
+    assert.deepEqual(names(await page('admin', '/tasks?outcome=failed')), ['Letters'])
     assert.deepEqual(names(await page('admin', `/tasks?session=${session}`)), ['Grant a session'])
     const none = await page('admin', `/tasks?session=${session}&outcome=failed`)
     assert.match(none, /No tasks match/)
@@ -102,7 +102,7 @@ describe('portal/tasks', () => {
     const html = await page('admin', '/tasks?task=nap&session=x&outcome=failed', 422)
     assert.match(html, /No task is called nap/)
     assert.match(html, /A session ID is a whole number/)
-    assert.deepEqual(names(html), ['Send letters'])
+    assert.deepEqual(names(html), ['Letters'])
     const wrong = await portal.api('admin').get('/tasks?task=nap&since=soon')
     assert.equal(wrong.status, 422)
     const { errors } = wrong.body as { errors: { field: string }[] }

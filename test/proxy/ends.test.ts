@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import pg from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Deadlines, type Watched } from '../../proxy/deadline.ts'
@@ -80,17 +80,48 @@ describe('the end of a session', () => {
     await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
     await world.moveShop({ port: (slow.address() as AddressInfo).port })
     const client = clientOf(proxy.port, granted)
-    const errors = errorsOf(client)
-    const connecting = client.connect()
+    const refused = failureOf(client.connect())
     await until(() => dialled.length > 0, 2000)
     await world.end(granted.id, 'TERMINATED', 'admin')
-    await sleep(200)
+    // the data source says nothing until the client has been told
+    const refusal = await refused
+    assert.equal(refusal.code, '57P01')
+    assert.match(refusal.message, /was terminated by admin$/)
     dialled[0]?.()
-    await connecting
-    await until(() => errors.length > 0, 2000)
-    assert.equal(errors[0]?.code, '57P01')
     await world.moveShop({})
     slow.close()
+  })
+
+  it('comes within two seconds when the requester is disabled, who is told so at the next login', async () => {
+    const { granted, errors, pid } = await connected()
+    await rows(
+      world.store.db,
+      `update people set disabled_at = now()
+        where id = (select requester_id from sessions where id = :id)`,
+      { id: granted.id },
+    )
+    await until(() => errors.length > 0, 2000)
+    const sentence = `session ${granted.id} is over: its requester is disabled`
+    assert.equal(errors[0]?.message, `terminating connection: ${sentence}`)
+    await world.waitUntilGone(pid, 1000)
+    const refusal = await failureOf(clientOf(proxy.port, granted).connect())
+    assert.equal(refusal.code, '28000')
+    assert.ok(refusal.message.startsWith(sentence))
+  })
+
+  it('reaches a client that is sending a COPY, and one that does not read the COPY it asked for', async () => {
+    const phases = [copyIn, stalledCopyOut]
+    for (const phase of phases) {
+      const { granted, client, pid } = await connected()
+      const { socket, closed } = phase(client)
+      await sleep(300)
+      const decided = performance.now()
+      await world.end(granted.id, 'TERMINATED', 'admin')
+      socket.resume()
+      await closed
+      assert.ok(performance.now() - decided < 2000, phase.name)
+      await world.waitUntilGone(pid, 1000)
+    }
   })
 
   it('comes by the clock when nobody says so', async () => {
@@ -160,6 +191,29 @@ describe('the end of a session', () => {
     assert.equal(open.length, 0)
   })
 })
+
+interface Phase {
+  readonly socket: Socket
+  readonly closed: Promise<unknown>
+}
+
+function copyIn(client: pg.Client): Phase {
+  void failureOf(client.query('copy goods (name) from stdin')).catch(() => undefined)
+  return phaseOf(client)
+}
+
+function stalledCopyOut(client: pg.Client): Phase {
+  const sql = `copy (select repeat('x', 1000) from generate_series(1, 1000000)) to stdout`
+  void client.query(new OwnQuery((c) => c.query(sql), { keep: false }))
+  const phase = phaseOf(client)
+  phase.socket.pause()
+  return phase
+}
+
+function phaseOf(client: pg.Client): Phase {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
+  return { socket: stream, closed: new Promise((resolve) => stream.once('close', resolve)) }
+}
 
 /** The errors that a client reports by itself, as they come. */
 function errorsOf(client: pg.Client): pg.DatabaseError[] {

@@ -212,7 +212,7 @@ describe('a data source', () => {
   it('that falls silent at login is left when the time for it is over', async () => {
     const port = await serve(() => undefined)
     const address = { host: '127.0.0.1', port, tlsMode: 'disable', tlsCa: null } as const
-    const login = { address, user: 'u', secret: 's', database: 'd', parameters: [] }
+    const login = { address, user: 'u', secret: 's', database: 'd', parameters: [], minor: 0 }
     const began = Date.now()
     await assert.rejects(logIn({ ...login, signal: AbortSignal.timeout(200) }), {
       code: 'proxy.upstream_login',

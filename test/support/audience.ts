@@ -18,7 +18,9 @@ export interface Audience {
 }
 
 /** Opens the browser that everybody shares. */
-export async function openAudience(install: Install): Promise<Audience> {
+export async function openAudience(
+  install: Pick<Install, 'portalUrl' | 'accounts'>,
+): Promise<Audience> {
   const browser = await launchBrowser()
   const contexts = new Map<string, BrowserContext>()
   const heard: string[][] = []
@@ -54,7 +56,7 @@ export async function openAudience(install: Install): Promise<Audience> {
   }
 }
 
-function passwordOf({ accounts }: Install, username: string): string {
+function passwordOf({ accounts }: Pick<Install, 'accounts'>, username: string): string {
   const account = accounts.people.find((person) => person.username === username)
   assert.ok(account, username)
   return account.password

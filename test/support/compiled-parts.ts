@@ -51,7 +51,11 @@ function projectFor(outDir: string): unknown {
       outDir,
       typeRoots: [path.join(projectRoot, 'node_modules', '@types')],
     },
-    files: PARTS.map((part) => path.join(projectRoot, 'test', 'support', `${part}-process.ts`)),
+    files: [
+      ...PARTS.map((part) => path.join(projectRoot, 'test', 'support', `${part}-process.ts`)),
+      // a thread of the proxy's, named by its file alone
+      path.join(projectRoot, 'proxy', 'journal', 'recording-worker.ts'),
+    ],
     include: [],
   }
 }

@@ -19,6 +19,7 @@ import { derivePartKey, openingKey, publicBytesOf, seal } from '../../lib/seal.t
 import { Shutdown } from '../../lib/shutdown.ts'
 import { startProxy, type ProxyParts } from '../../proxy/main.ts'
 import { createDatabase, dataSourceCluster, dropDatabase, storeCluster } from './clusters.ts'
+import type { TestCluster } from './clusters.ts'
 
 /** What a granted session's owner holds. */
 export interface Granted {
@@ -52,12 +53,20 @@ export class GrantedWorld {
   readonly proxyUrl: string
   readonly shopUrl: string
   readonly #shop: string
+  readonly #cluster: TestCluster
   readonly #storeName: string
   readonly #closings: (() => Promise<unknown>)[] = []
   #people = 0
 
-  private constructor(made: { store: Store; proxyUrl: string; shopUrl: string; names: string[] }) {
+  private constructor(made: {
+    store: Store
+    proxyUrl: string
+    shopUrl: string
+    cluster: TestCluster
+    names: string[]
+  }) {
     this.store = made.store
+    this.#cluster = made.cluster
     this.proxyUrl = made.proxyUrl
     this.shopUrl = made.shopUrl
     const [storeName = '', shop = ''] = made.names
@@ -65,8 +74,9 @@ export class GrantedWorld {
     this.#shop = shop
   }
 
-  static async make(): Promise<GrantedWorld> {
-    const [storeHost, source] = await Promise.all([storeCluster(), dataSourceCluster()])
+  /** On the servers that the whole run shares, or with a data source of a test's own. */
+  static async make(own?: TestCluster): Promise<GrantedWorld> {
+    const [storeHost, source] = await Promise.all([storeCluster(), own ?? dataSourceCluster()])
     const [storeName, shop] = [await createDatabase(storeHost), await createDatabase(source)]
     const ownerUrl = storeHost.superuserUrl(storeName)
     await migrate(ownerUrl)
@@ -74,6 +84,7 @@ export class GrantedWorld {
       store: openStore(ownerUrl),
       proxyUrl: '',
       shopUrl: source.superuserUrl(shop),
+      cluster: source,
       names: [storeName, shop],
     })
     const logins = await providePartLogins(ownerUrl, world.masterKey)
@@ -94,7 +105,7 @@ export class GrantedWorld {
     for (const close of this.#closings.reverse()) await close()
     await this.store.close()
     await dropDatabase(await storeCluster(), this.#storeName)
-    await dropDatabase(await dataSourceCluster(), this.#shop)
+    await dropDatabase(this.#cluster, this.#shop)
   }
 
   /** Runs SQL on the data source as its superuser and returns the last answer's rows. */

@@ -11,19 +11,26 @@ interface Settings {
   readonly masterKey: string
   readonly dataDir: string
   readonly port: number
+  /** Default: strict. */
+  readonly recording?: 'prompt' | 'strict'
+  /** Paths; without them there is no TLS. */
+  readonly cert?: string
+  readonly key?: string
 }
 
 const [settings] = (await once(process, 'message')) as [Settings]
 // with its parent gone nobody would end it
 process.on('disconnect', () => process.exit(1))
+const { cert, key } = settings
+const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
 const log = openLog('proxy', 'info')
 const { port } = await startProxy({
   config: {
     dataDir: settings.dataDir,
     masterKey: Buffer.from(settings.masterKey, 'hex'),
     partKey: undefined,
-    recording: 'strict',
-    proxy: { host: '127.0.0.1', port: settings.port, tls: undefined },
+    recording: settings.recording ?? 'strict',
+    proxy: { host: '127.0.0.1', port: settings.port, tls },
   },
   store: openStore(settings.storeUrl),
   log,

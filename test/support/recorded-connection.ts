@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import type { FinishedStatement, StartedStatement } from '../../proxy/statements/record.ts'
+import type { FinishedStatement, StartedStatement } from '../../proxy/pairing/record.ts'
 import { ScramClient } from '../../proxy/scram/client.ts'
-import { StatementTracker } from '../../proxy/statements/tracker.ts'
+import { FollowedWire } from './followed-wire.ts'
 import { Body } from '../../proxy/wire/body.ts'
 import { FROM_SERVER } from '../../proxy/wire/codes.ts'
-import { CLIENT_RULES, SERVER_RULES } from '../../proxy/wire/frame-rules.ts'
+import { SERVER_RULES } from '../../proxy/wire/frame-rules.ts'
 import { FrameReader } from '../../proxy/wire/frames.ts'
 import type { Frame } from '../../proxy/wire/frames.ts'
 import { Intake } from '../../proxy/wire/intake.ts'
@@ -21,14 +21,14 @@ const DEADLINE_MS = 5000
 export class RecordedConnection {
   readonly started: StartedStatement[] = []
   readonly finished: FinishedStatement[] = []
-  readonly tracker = new StatementTracker({
+  readonly #wire = new FollowedWire({
     started: (statement) => this.started.push(statement),
     finished: (statement) => this.finished.push(statement),
   })
+  readonly tracker = this.#wire.tracker
   /** Type letters of everything the server said after login. */
   answers = ''
   readonly #socket: Socket
-  readonly #fromClient = new FrameReader(CLIENT_RULES, this.tracker.client)
   readonly #fromServer: FrameReader
   #waiting: (() => void) | undefined
 
@@ -36,7 +36,7 @@ export class RecordedConnection {
     this.#socket = socket
     this.#fromServer = new FrameReader(SERVER_RULES, {
       message: (frame) => this.#heard(frame),
-      piece: (frame) => this.tracker.server.piece(frame),
+      piece: () => undefined,
     })
   }
 
@@ -61,9 +61,7 @@ export class RecordedConnection {
   /** Sends without waiting. */
   send(...messages: Buffer[]): void {
     const bytes = Buffer.concat(messages)
-    this.tracker.tick(performance.timeOrigin + performance.now())
-    this.#fromClient.feed(bytes)
-    this.tracker.chunkEnd()
+    this.#wire.client(bytes)
     this.#socket.write(bytes)
   }
 
@@ -94,7 +92,7 @@ export class RecordedConnection {
         if (message.type === FROM_SERVER.error) throw new Error(message.body.toString())
         if (message.type === FROM_SERVER.authentication) await this.#answer(body, secret, state)
         if (message.type === FROM_SERVER.parameterStatus) {
-          this.tracker.parameterStatus(...readParameterStatus(body))
+          this.#wire.parameterStatus(...readParameterStatus(body))
         }
         if (message.type === FROM_SERVER.ready) {
           this.#listen()
@@ -119,7 +117,7 @@ export class RecordedConnection {
 
   #listen(): void {
     this.#socket.on('data', (chunk: Buffer) => {
-      this.tracker.tick(performance.timeOrigin + performance.now())
+      this.#wire.server(chunk)
       this.#fromServer.feed(chunk)
       this.#waiting?.()
     })
@@ -127,7 +125,6 @@ export class RecordedConnection {
 
   #heard(frame: Frame): void {
     this.answers += String.fromCharCode(frame.type)
-    this.tracker.server.message(frame)
   }
 
   async #nextAnswer(): Promise<void> {

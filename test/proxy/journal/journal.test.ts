@@ -1,35 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  appendFileSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listConnections } from '../../../db/connections.ts'
-import { silentLog } from '../../../lib/log.ts'
-import { Journal, type JournalOptions } from '../../../proxy/journal/journal.ts'
-import {
-  encodeEntry,
-  readEntries,
-  type FinishedEntry,
-  type StartedEntry,
-} from '../../../proxy/journal/entries.ts'
-import { Shipper } from '../../../proxy/journal/shipper.ts'
 import { clientOf, failureOf, GrantedWorld, OPERATOR } from '../../support/granted.ts'
 
 const CHILD = join(import.meta.dirname, '../proxy-child.ts')
 
-describe('the journal', () => {
+describe('the journal of a proxy', () => {
   let world: GrantedWorld
   const folders: string[] = []
 
@@ -46,25 +28,6 @@ describe('the journal', () => {
     folders.push(made)
     return made
   }
-
-  function shipping(dir: string) {
-    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    const shipper = new Shipper({ journal, db: world.store.db, log: silentLog })
-    shipper.start()
-    return { journal, shipper }
-  }
-
-  it('reads back what was written, wherever the bytes end', () => {
-    const first = encodeEntry(started(1))
-    const bytes = Buffer.concat([first, encodeEntry(started(2))])
-    for (let end = 0; end <= bytes.length; end += 1) {
-      const { entries, broken } = readEntries(bytes.subarray(0, end))
-      const whole = [first.length, bytes.length].filter((length) => length <= end).length
-      assert.deepEqual([entries.length, broken], [whole, false])
-    }
-    const flipped = Buffer.from(bytes).fill(0x21, 30, 31)
-    assert.equal(readEntries(flipped).broken, true)
-  })
 
   it('is for its owner alone, and empty once all is in the store', async () => {
     const proxy = await world.startProxy()
@@ -141,150 +104,6 @@ describe('the journal', () => {
     await gate.close()
   })
 
-  it('is cut at the last whole entry when its end was torn', async () => {
-    const dir = folder()
-    const granted = await world.grant()
-    const earlier = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    earlier.append(started(1, granted.id))
-    earlier.append(started(2, granted.id))
-    earlier.flush()
-    earlier.close()
-    const [segment] = earlier.segments
-    assert.ok(segment)
-    appendFileSync(segment.path, encodeEntry(started(3, granted.id)).subarray(0, 40))
-
-    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    const shipper = new Shipper({ journal, db: world.store.db, log: silentLog })
-    shipper.start()
-    const statements = await world.statements(granted.id, 2)
-    assert.deepEqual(
-      statements.map(({ number, outcome }) => [number, outcome]),
-      [
-        [1, 'unknown'],
-        [2, 'unknown'],
-      ],
-    )
-    assert.equal(await shipper.stop(), true)
-    assert.equal(journal.segments.length, 1)
-    journal.close()
-  })
-
-  it('reads on behind an entry that was damaged, and keeps the damaged file', async () => {
-    const dir = folder()
-    const granted = await world.grant()
-    const earlier = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    for (const number of [1, 2, 3]) earlier.append(started(number, granted.id))
-    earlier.flush()
-    earlier.close()
-    const [segment] = earlier.segments
-    assert.ok(segment)
-    const bytes = readFileSync(segment.path)
-    writeFileSync(
-      segment.path,
-      bytes.fill('#', bytes.indexOf('select 2'), bytes.indexOf('select 2') + 8),
-    )
-
-    const { journal, shipper } = shipping(dir)
-    const statements = await world.statements(granted.id, 2)
-    assert.deepEqual(
-      statements.map(({ text }) => text),
-      ['select 1', 'select 3'],
-    )
-    assert.equal(await shipper.stop(), true)
-    journal.close()
-    const kept = readdirSync(dir).filter((name) => name.endsWith('.damaged'))
-    assert.equal(kept.length, 1)
-  })
-
-  it('gets past a row that the store will never take, whatever is wrong with it', async () => {
-    const dir = folder()
-    const granted = await world.grant()
-    const { journal, shipper } = shipping(dir)
-    const outOfRange = { outcome: 'ok', rows: 1e23, bytes: 7, tag: 'INSERT 0 1e23' } as const
-    journal.append(started(1, granted.id))
-    journal.append(finished(1, outOfRange))
-    const nobodys = { ...started(2, granted.id), organization: 'nobody' }
-    journal.append(nobodys)
-    journal.append(finished(2, { outcome: 'ok' }))
-    journal.append(started(3, granted.id))
-    journal.append(finished(3, { outcome: 'ok' }))
-    journal.flush()
-    const statements = await world.statements(granted.id, 2)
-    assert.deepEqual(
-      statements.map(({ number, outcome, rows }) => [number, outcome, rows]),
-      [
-        [1, 'ok', null],
-        [3, 'ok', null],
-      ],
-    )
-    assert.equal(await shipper.stop(), true)
-    journal.close()
-    const [kept = ''] = readdirSync(dir).filter((name) => name.endsWith('.refused'))
-    assert.match(readFileSync(join(dir, kept), 'utf8'), /"nobody".*select 2/)
-  })
-
-  it('keeps an answer that the disk refused, and not a question that therefore never went on', () => {
-    const dir = folder()
-    let isFull = true
-    const write: typeof writeSync = ((...args: Parameters<typeof writeSync>) => {
-      if (isFull) throw new Error('no space left on device')
-      return writeSync(...args)
-    }) as typeof writeSync
-    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog, write })
-    journal.append(finished(1, { outcome: 'ok' }))
-    journal.append(started(2))
-    assert.throws(() => journal.flush(), { code: 'journal_failed' })
-    isFull = false
-    journal.append(started(3))
-    journal.flush()
-    const [segment] = journal.segments
-    assert.ok(segment)
-    const { entries } = readEntries(readFileSync(segment.path))
-    assert.deepEqual(
-      entries.map((entry) => (entry.kind === 'finished' ? entry.number : entry.statement.number)),
-      [1, 3],
-    )
-    journal.close()
-  })
-
-  it('takes nothing more while the disk fails to keep what it has, also where nobody waits for it', async () => {
-    let fault: NodeJS.ErrnoException | null = null
-    const sync = ((_fd, done) => setImmediate(() => done(fault))) satisfies JournalOptions['sync']
-    const journal = new Journal({ folder: folder(), recording: 'prompt', log: silentLog, sync })
-    journal.append(started(1))
-    journal.flush()
-    fault = new Error('input/output error')
-    await sleep(150)
-    journal.append(started(2))
-    assert.throws(() => journal.flush(), { code: 'journal_failed' })
-    fault = null
-    await sleep(150)
-    journal.append(started(3))
-    journal.flush()
-    journal.close()
-  })
-
-  it('forgets nothing when a batch goes twice, and doubles nothing', async () => {
-    const dir = folder()
-    const granted = await world.grant()
-    for (let life = 1; life <= 2; life += 1) {
-      const journal = new Journal({ folder: dir, recording: 'strict', log: silentLog })
-      for (let number = 1; number <= 1200; number += 1) journal.append(started(number, granted.id))
-      journal.flush()
-      journal.close()
-    }
-    const journal = new Journal({ folder: dir, recording: 'prompt', log: silentLog })
-    const shipper = new Shipper({ journal, db: world.store.db, log: silentLog })
-    shipper.start()
-    for (let patience = 100; patience > 0 && journal.segments.length > 1; patience -= 1) {
-      await sleep(50)
-    }
-    assert.equal(await shipper.stop(), true)
-    journal.close()
-    const [row] = await countOf(world, granted.id)
-    assert.equal(row?.count, '1200')
-  })
-
   it('that the disk refuses lets nothing run: FATAL 53100, and the server never saw it', async () => {
     let isFull = false
     const write: typeof writeSync = ((...args: Parameters<typeof writeSync>) => {
@@ -315,7 +134,7 @@ describe('the journal', () => {
     )
   })
 
-  it('that the disk refuses in the middle of a statement ends it, and still says how it ended', async () => {
+  it('that the disk refuses in the middle of a statement lets its answer through, and still says how it ended', async () => {
     let isFull = false
     const write: typeof writeSync = ((...args: Parameters<typeof writeSync>) => {
       if (isFull) throw new Error('no space left on device')
@@ -326,13 +145,17 @@ describe('the journal', () => {
     const client = clientOf(proxy.port, granted)
     client.on('error', () => undefined)
     await client.connect()
-    const failing = failureOf(client.query('select pg_sleep(0.3)'))
+    const answered = client.query('select pg_sleep(0.3)')
     await sleep(100)
     isFull = true
-    assert.equal((await failing).code, '53100')
+    await answered
+    assert.equal((await failureOf(client.query('select 1'))).code, '53100')
     isFull = false
-    const [statement] = await world.statements(granted.id, 1)
-    assert.equal(statement?.outcome, 'ok')
+    const statements = await world.statements(granted.id, 1)
+    assert.deepEqual(
+      statements.map(({ text, outcome }) => [text, outcome]),
+      [['select pg_sleep(0.3)', 'ok']],
+    )
   })
 
   it('belongs to one proxy at a time', async () => {
@@ -357,39 +180,6 @@ describe('a port in use', () => {
     await world.close()
   })
 })
-
-function started(number: number, session = '1'): StartedEntry {
-  return {
-    kind: 'started',
-    connection: '01900000-0000-7000-8000-000000000001',
-    session,
-    organization: '01900000-0000-7000-8000-000000000002',
-    statement: {
-      number,
-      part: 1,
-      partOf: number,
-      text: `select ${String(number)}`,
-      cut: null,
-      kind: 'simple',
-      values: [],
-      statementName: null,
-      portalName: null,
-      startedAt: 1_780_000_000_000 + number + Number(session) * 1_000_000,
-    },
-  }
-}
-
-function finished(number: number, answer: FinishedEntry['answer']): FinishedEntry {
-  return { kind: 'finished', connection: '01900000-0000-7000-8000-000000000001', number, answer }
-}
-
-async function countOf(world: GrantedWorld, id: string) {
-  const { rows } = await world.store.db.raw<{ rows: { count: string }[] }>(
-    'select count(*) from statements where session_id = ?',
-    [id],
-  )
-  return rows
-}
 
 async function startChild(world: GrantedWorld, url: string, dataDir: string) {
   const key = world.masterKey.toString('hex')

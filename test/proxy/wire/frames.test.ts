@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { serialize } from 'pg-protocol'
 import { WireError } from '../../../proxy/errors.ts'
-import { StatementTracker } from '../../../proxy/statements/tracker.ts'
 import { CLIENT_RULES, SERVER_RULES } from '../../../proxy/wire/frame-rules.ts'
 import { FrameReader } from '../../../proxy/wire/frames.ts'
 import type { Frame, FrameHandler } from '../../../proxy/wire/frames.ts'
@@ -162,17 +161,16 @@ describe('proxy/wire/frames', () => {
     assert.ok(process.memoryUsage().arrayBuffers - before < 1024 * 1024)
   })
 
-  it('throws nothing but WireError, and pairs on, whatever bytes either side sends', () => {
+  it('throws nothing but WireError, whatever bytes either side sends', () => {
     fc.assert(
       fc.property(
         mutated(FROM_CLIENT),
         mutated(FROM_SERVER),
         fc.nat(200),
         (client, server, size) => {
-          const tracker = new StatementTracker({ started: () => 0, finished: () => 0 })
           const readers = [
-            [new FrameReader(CLIENT_RULES, tracker.client), client],
-            [new FrameReader(SERVER_RULES, tracker.server), server],
+            [new FrameReader(CLIENT_RULES, new Listener()), client],
+            [new FrameReader(SERVER_RULES, new Listener()), server],
           ] as const
           for (const [reader, bytes] of readers) {
             try {
@@ -181,8 +179,6 @@ describe('proxy/wire/frames', () => {
               assert.ok(thrown instanceof WireError, String(thrown))
             }
           }
-          tracker.end()
-          assert.equal(tracker.pending, 0)
         },
       ),
       { numRuns: 2000 },

@@ -5,6 +5,7 @@ import { WireError } from '../../../proxy/errors.ts'
 import { Body, decodeUtf8 } from '../../../proxy/wire/body.ts'
 import * as client from '../../../proxy/wire/client-messages.ts'
 import { decoderOf } from '../../../proxy/wire/encodings.ts'
+import { LARGE_MOST, LENGTH_FIELD } from '../../../proxy/wire/limits.ts'
 import * as server from '../../../proxy/wire/server-messages.ts'
 import * as encode from '../../../proxy/wire/to-client.ts'
 import { encodeSaslInitial, encodeSaslResponse } from '../../../proxy/wire/to-server.ts'
@@ -67,16 +68,13 @@ describe('proxy/wire/client-messages', () => {
 
   it('reads both SASL responses', () => {
     const first = encodeSaslInitial('SCRAM-SHA-256', 'n,,n=,r=abc')
-    assert.deepEqual(client.readSaslInitial(body(first)), {
-      mechanism: 'SCRAM-SHA-256',
-      data: 'n,,n=,r=abc',
-    })
+    assert.deepEqual(readInitial(body(first)), ['SCRAM-SHA-256', 'n,,n=,r=abc'])
     assert.equal(client.readSaslResponse(body(encodeSaslResponse('c=biws'))), 'c=biws')
     const without = Buffer.concat([Buffer.from('X\0'), int32(-1)])
-    assert.deepEqual(client.readSaslInitial(new Body(without)), { mechanism: 'X', data: '' })
+    assert.deepEqual(readInitial(new Body(without)), ['X', undefined])
     for (const length of [-2, 1, 2 ** 31 - 1]) {
       const broken = Buffer.concat([Buffer.from('X\0'), int32(length)])
-      assert.throws(() => client.readSaslInitial(new Body(broken)), WireError)
+      assert.throws(() => readInitial(new Body(broken)), WireError)
     }
   })
 
@@ -122,6 +120,11 @@ describe('proxy/wire/client-messages', () => {
 })
 
 describe('proxy/wire/to-client', () => {
+  it('[37] encodes nothing that is longer than a message may be', () => {
+    const body = Buffer.allocUnsafe(LARGE_MOST - LENGTH_FIELD + 1)
+    assert.throws(() => encode.encodeAsItCame({ type: 0x4e, body }), WireError)
+  })
+
   it('says what our own decoders read', () => {
     const authentication = (packet: Buffer) => server.readAuthentication(body(packet))
     assert.deepEqual(authentication(encode.encodeAuthenticationOk()), { kind: 'ok' })
@@ -195,3 +198,7 @@ describe('proxy/wire/encodings', () => {
     }
   })
 })
+
+function readInitial(from: Body): [mechanism: string, data: string | undefined] {
+  return [client.readMechanism(from), client.readSaslInitial(from)]
+}

@@ -1,0 +1,110 @@
+import type { Counters } from '../counters.ts'
+import type { Journal } from '../journal/journal.ts'
+
+/** One direction of a relay. */
+export interface Passage {
+  /** What a client asks must not go on unrecorded; what a server answered has happened. */
+  readonly asks: boolean
+  /** When its newest chunk came, on performance.now's clock. */
+  readonly arrivedAt: number
+  /** These bytes may go on now. */
+  forward(bytes: Buffer, start: number, end: number): void
+  /** What was asked could not be recorded, and is not sent. */
+  refuse(error: unknown): void
+}
+
+/** Longer chunks are written from where they are. */
+const COPIED_MOST = 16 * 1024
+const OUT_BYTES = 1024 * 1024
+
+/**
+ * Lets chunks go on at the end of each turn of the event loop, behind one write of the journal for all
+ * of them. Each way keeps its order.
+ */
+export class Turns {
+  readonly #journal: Pick<Journal, 'commit'>
+  readonly #counters: Counters
+  readonly #out = Buffer.allocUnsafeSlow(OUT_BYTES)
+  #outBytes = 0
+  /** What waits, in order: whose it is, and where it ends in #out. */
+  readonly #passages: Passage[] = []
+  readonly #ends: number[] = []
+  #count = 0
+  #isScheduled = false
+  readonly #turn = (): void => {
+    this.#isScheduled = false
+    this.flush()
+  }
+
+  constructor(journal: Pick<Journal, 'commit'>, counters: Counters) {
+    this.#journal = journal
+    this.#counters = counters
+  }
+
+  /** Something is in the journal's memory that nobody's bytes wait for. */
+  schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(this.#turn)
+  }
+
+  /** bytes[0] up to, not including, bytes[end]: judged, and in the journal's memory. */
+  pass(passage: Passage, bytes: Buffer, end: number): void {
+    if (end > COPIED_MOST || this.#outBytes + end > OUT_BYTES) {
+      this.#passNow(passage, bytes, end)
+      return
+    }
+    bytes.copy(this.#out, this.#outBytes, 0, end)
+    this.#outBytes += end
+    this.#passages[this.#count] = passage
+    this.#ends[this.#count] = this.#outBytes
+    this.#count += 1
+    this.schedule()
+  }
+
+  /** Ends the turn now: what waits goes on, or not. Returns why not. */
+  flush(): unknown {
+    const count = this.#count
+    this.#count = 0
+    this.#outBytes = 0
+    const failure = this.#commit()
+    if (count === 0) return failure
+    if (failure === undefined) this.#forward(count, true)
+    else {
+      // first what was answered: last words come behind it
+      this.#forward(count, false)
+      for (const passage of new Set(this.#passages.slice(0, count))) {
+        if (passage.asks) passage.refuse(failure)
+      }
+    }
+    return failure
+  }
+
+  #passNow(passage: Passage, bytes: Buffer, end: number): void {
+    const failure = this.flush()
+    if (failure !== undefined && passage.asks) passage.refuse(failure)
+    else passage.forward(bytes, 0, end)
+    if (passage.asks) this.#counters.delayed(performance.now() - passage.arrivedAt)
+  }
+
+  #commit(): unknown {
+    try {
+      this.#journal.commit()
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
+  #forward(count: number, questionsToo: boolean): void {
+    const now = performance.now()
+    let start = 0
+    for (let index = 0; index < count; index += 1) {
+      const passage = this.#passages[index]
+      const end = this.#ends[index] ?? start
+      if (passage && (questionsToo || !passage.asks)) passage.forward(this.#out, start, end)
+      if (passage?.asks) this.#counters.delayed(now - passage.arrivedAt)
+      start = end
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import type { KeyObject } from 'node:crypto'
+import { existsSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppError } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { SegmentFile } from './segment-file.ts'
+
+export interface SegmentsOptions {
+  readonly folder: string
+  readonly privateKey: KeyObject
+  /** See Journal. */
+  readonly progress: Int32Array
+  readonly log: Log
+}
+
+/** A place in the journal. */
+export interface JournalPlace {
+  readonly segment: number
+  readonly at: number
+}
+
+/** Told of what is read, in order. */
+export interface SegmentsReader {
+  /** What follows was written in this life of the proxy. */
+  readonly enter: (life: string) => void
+  readonly take: (events: Buffer) => void
+  /** Something that was written can't be read. */
+  readonly lost: () => void
+}
+
+const SEGMENT_NAME = /^([0-9]{12})\.journal$/
+
+/** The name of a segment's file. */
+export function segmentName(number: number): string {
+  return `${number.toString().padStart(12, '0')}.journal`
+}
+
+/** The numbers of the segments in a folder, oldest first. */
+export function segmentNumbers(folder: string): number[] {
+  return readdirSync(folder)
+    .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+/** The segments of a journal from the oldest on, read along with the one who writes them. */
+export class Segments {
+  readonly #options: SegmentsOptions
+  readonly #damaged = new Set<number>()
+  #number: number
+  #file: SegmentFile | undefined
+  /** Of the file, once the writer is past it. */
+  #size: number | undefined
+  #startAt: number
+
+  /** Begins at a place, or at the first segment behind it. */
+  constructor(options: SegmentsOptions, from: JournalPlace = { segment: 0, at: 0 }) {
+    this.#options = options
+    this.#number = from.segment
+    this.#startAt = from.at
+    if (!existsSync(this.#path(this.#number))) this.#goTo(this.#nextNumber() ?? from.segment)
+  }
+
+  /** Where the next group will be read. */
+  get place(): JournalPlace {
+    return { segment: this.#number, at: this.#file?.at ?? this.#startAt }
+  }
+
+  /** Reads one group; false where nothing more was written. */
+  read(reader: SegmentsReader): boolean {
+    for (;;) {
+      const written = this.#written()
+      const file = (this.#file ??= this.#open(reader))
+      if (file) {
+        const limit = written ?? (this.#size ??= file.size)
+        const events = file.next(limit)
+        if (events) {
+          reader.take(events)
+          return true
+        }
+        if (file.at < limit) {
+          this.#pass(file, limit, reader)
+          continue
+        }
+      }
+      const next = written === undefined ? this.#nextNumber() : undefined
+      if (next === undefined) return false
+      this.#goTo(next)
+    }
+  }
+
+  /** Deletes what is in front of the place; a damaged file is only put out of the way. */
+  removePassed(): void {
+    const { folder } = this.#options
+    for (const number of segmentNumbers(folder)) {
+      if (number >= this.#number) return
+      const path = this.#path(number)
+      if (this.#damaged.has(number)) renameSync(path, `${path}.damaged`)
+      else unlinkSync(path)
+    }
+  }
+
+  /** True where there is a segment in front of the place. */
+  get hasPassed(): boolean {
+    const [first] = segmentNumbers(this.#options.folder)
+    return first !== undefined && first < this.#number
+  }
+
+  /** Bytes that are written behind a place. */
+  bytesBehind({ segment, at }: JournalPlace): number {
+    const { folder } = this.#options
+    let bytes = -at
+    for (const number of segmentNumbers(folder)) {
+      if (number >= segment) bytes += statSync(join(folder, segmentName(number))).size
+    }
+    return Math.max(0, bytes)
+  }
+
+  close(): void {
+    this.#file?.close()
+    this.#file = undefined
+  }
+
+  /** Bytes of this segment that the writer is done with; undefined for all, where it is past it. */
+  #written(): number | undefined {
+    const { progress } = this.#options
+    const number = Atomics.load(progress, 0)
+    if (number !== this.#number) return undefined
+    const written = Atomics.load(progress, 1)
+    // it may have begun another segment between the two looks
+    return Atomics.load(progress, 0) === number ? written : undefined
+  }
+
+  #open(reader: SegmentsReader): SegmentFile | undefined {
+    const { privateKey, log } = this.#options
+    const path = this.#path(this.#number)
+    try {
+      if (!existsSync(path)) return undefined
+      const file = SegmentFile.open(path, privateKey)
+      reader.enter(file.life)
+      if (this.#startAt > 0) file.seek(this.#startAt)
+      return file
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      log.error({ segment: path, error: error.message }, 'a file of the journal can not be opened')
+      this.#damaged.add(this.#number)
+      reader.lost()
+      return undefined
+    }
+  }
+
+  /** What can't be read: the tail that a crash tore, or damage in the middle, behind which it goes on. */
+  #pass(file: SegmentFile, limit: number, reader: SegmentsReader): void {
+    const { log } = this.#options
+    const segment = this.#path(this.#number)
+    const { at } = file
+    if (file.pass(limit)) {
+      log.error({ segment, bytes: file.at - at }, 'a part of the journal is damaged')
+      this.#damaged.add(this.#number)
+      reader.lost()
+    } else {
+      log.warn({ segment, bytes: limit - at }, 'the end of a journal was torn')
+    }
+  }
+
+  #nextNumber(): number | undefined {
+    return segmentNumbers(this.#options.folder).find((number) => number > this.#number)
+  }
+
+  #goTo(number: number): void {
+    this.close()
+    this.#number = number
+    this.#size = undefined
+    this.#startAt = 0
+  }
+
+  #path(number: number): string {
+    return join(this.#options.folder, segmentName(number))
+  }
+}

@@ -1,0 +1,84 @@
+/** NAMEDATALEN - 1: PostgreSQL tells prepared statements and portals apart by so many bytes. */
+const NAME_BYTES = 63
+/** So many UTF-16 units never take more than NAME_BYTES bytes. */
+const SURELY_SHORT = 21
+
+const NONE: readonly never[] = []
+
+/** A name space as it is kept over a restart. */
+export interface NamesState<T> {
+  readonly confirmed: Map<string, T>
+  /** null: will be closed. */
+  readonly planned: Map<string, T | null>
+}
+
+export function noNames<T>(): NamesState<T> {
+  return { confirmed: new Map<string, T>(), planned: new Map<string, T | null>() }
+}
+
+/**
+ * One name space of a connection (statements, or portals), as the server has confirmed it and as it
+ * will be when everything that was sent succeeds. Nothing is bound to a name before its confirmation;
+ * the plan is what a pipelined message is read with.
+ */
+export class StatementNames<T> {
+  readonly #confirmed: Map<string, T>
+  readonly #planned: Map<string, T | null>
+
+  constructor({ confirmed, planned }: NamesState<T> = noNames()) {
+    this.#confirmed = confirmed
+    this.#planned = planned
+  }
+
+  /** What the name will mean to the next message. */
+  find(name: string): T | undefined {
+    const key = keyOf(name)
+    const planned = this.#planned.get(key)
+    return planned === undefined ? this.#confirmed.get(key) : (planned ?? undefined)
+  }
+
+  /** A message was sent that will change the name. */
+  plan(name: string, value: T | null): void {
+    this.#planned.set(keyOf(name), value)
+  }
+
+  /** The server has changed the name. */
+  confirm(name: string, value: T | null): void {
+    const key = keyOf(name)
+    if (value === null) this.#confirmed.delete(key)
+    else this.#confirmed.set(key, value)
+    if (this.#planned.get(key) === value) this.#planned.delete(key)
+  }
+
+  /** An error came: what was sent behind it will not happen. */
+  forgetPlans(): void {
+    this.#planned.clear()
+  }
+
+  /** Everything confirmed is gone; returns what it was. */
+  clear(): readonly T[] {
+    if (this.#confirmed.size === 0) return NONE
+    const values = [...this.#confirmed.values()]
+    // Map.clear makes a new table; once a transaction that costs more than this
+    for (const key of this.#confirmed.keys()) this.#confirmed.delete(key)
+    return values
+  }
+
+  /** Confirmed names that occur in a text are gone; returns what they were. */
+  clearMentioned(text: string): T[] {
+    const lower = text.toLowerCase()
+    const mentioned = [...this.#confirmed].filter(([key]) => lower.includes(key.toLowerCase()))
+    for (const [key] of mentioned) this.#confirmed.delete(key)
+    return mentioned.map(([, value]) => value)
+  }
+
+  /** What the server knows under a name. */
+  confirmed(name: string): T | undefined {
+    return this.#confirmed.get(keyOf(name))
+  }
+}
+
+function keyOf(name: string): string {
+  if (name.length <= SURELY_SHORT) return name
+  return Buffer.from(name).subarray(0, NAME_BYTES).toString()
+}

@@ -1,0 +1,183 @@
+import type { CopyTally, Execution } from './execution.ts'
+import type { Portal, Prepared } from './portals.ts'
+
+/** What was asked of the server and not answered yet. */
+export type Pending =
+  | { readonly kind: 'parse'; readonly name: string; readonly prepared: Prepared }
+  | { readonly kind: 'bind'; readonly name: string; readonly portal: Portal }
+  | {
+      readonly kind: 'describe'
+      readonly prepared: Prepared
+      readonly portal: Portal | undefined
+    }
+  | { readonly kind: 'close'; readonly target: 'statement' | 'portal'; readonly name: string }
+  | PendingExecute
+  | PendingQuery
+  | PendingCall
+  | { readonly kind: 'sync' }
+  /** CopyDone or CopyFail sent before the server said that it wants data. */
+  | { readonly kind: 'copy end' }
+
+interface Sent {
+  readonly sentAt: number
+  /** Of a Query: of the part that is or was last at work. */
+  execution: Execution
+  /** The server is taking COPY data from the client. */
+  copying: boolean
+  /** COPY data sent before the server asked for it, a tally for each COPY. */
+  readonly early: CopyTally[]
+  /** The last of them has not ended. */
+  earlyOpen: boolean
+}
+
+export interface PendingExecute extends Sent {
+  readonly kind: 'execute'
+  readonly name: string
+  /** Undefined for a cursor of SQL's own. */
+  portal: Portal | undefined
+}
+
+export interface PendingQuery extends Sent {
+  readonly kind: 'query'
+}
+
+export interface PendingCall extends Sent {
+  readonly kind: 'function call'
+}
+
+/** The messages that run something. */
+export type PendingRun = PendingExecute | PendingQuery | PendingCall
+
+/** Taken entries are dropped from the array in batches, so that taking one costs nothing. */
+const COMPACT_AT = 1024
+
+/** A queue as it is kept over a restart. */
+export interface QueueState {
+  entries: Pending[]
+  /** Where the head is. */
+  first: number
+  /** The newest message that runs something, while it is unanswered: COPY data belongs to it. */
+  lastRun: PendingRun | undefined
+  /** After an error, with no Sync sent yet: everything up to it will be ignored by the server. */
+  skipping: boolean
+}
+
+export function emptyQueue(): QueueState {
+  return { entries: [], first: 0, lastRun: undefined, skipping: false }
+}
+
+/** Expected answers in order; the head is what the server works on. */
+export class StatementQueue {
+  readonly #state: QueueState
+
+  constructor(state: QueueState = emptyQueue()) {
+    this.#state = state
+  }
+
+  get lastRun(): PendingRun | undefined {
+    return this.#state.lastRun
+  }
+
+  get skipping(): boolean {
+    return this.#state.skipping
+  }
+
+  set skipping(skipping: boolean) {
+    this.#state.skipping = skipping
+  }
+
+  get length(): number {
+    return this.#state.entries.length - this.#state.first
+  }
+
+  get head(): Pending | undefined {
+    return this.#state.entries[this.#state.first]
+  }
+
+  /** The head, if it runs something. */
+  get run(): PendingRun | undefined {
+    const head = this.head
+    return head && isRun(head) ? head : undefined
+  }
+
+  push(entry: Pending): void {
+    this.#state.entries.push(entry)
+    if (isRun(entry)) this.#state.lastRun = entry
+  }
+
+  /** Takes the head, and ends of COPY behind it that nobody waits for. */
+  shift(): Pending | undefined {
+    const taken = this.#take()
+    while (this.head?.kind === 'copy end') this.#take()
+    return taken
+  }
+
+  /** Takes everything up to the next Sync, which stays; without one, skipping begins. */
+  takeUpToSync(): Pending[] {
+    const taken: Pending[] = []
+    for (let head = this.head; head && head.kind !== 'sync'; head = this.head) {
+      this.#take()
+      taken.push(head)
+    }
+    this.#state.skipping = this.length === 0
+    return taken
+  }
+
+  /** Takes everything; the connection is over. */
+  takeAll(): Pending[] {
+    const taken = this.#state.entries.slice(this.#state.first)
+    this.#state.entries = []
+    this.#state.first = 0
+    this.#state.lastRun = undefined
+    return taken
+  }
+
+  /** Everything unanswered. */
+  entries(): readonly Pending[] {
+    return this.#state.entries.slice(this.#state.first)
+  }
+
+  /**
+   * The head begins to take COPY data: Syncs sent before the data's end are ignored by the server.
+   * Returns whether the end was already sent.
+   */
+  dropSyncsBeforeCopyEnd(): boolean {
+    const rest = this.entries().slice(1)
+    const end = rest.findIndex(({ kind }) => kind === 'copy end')
+    const before = end === -1 ? rest : rest.slice(0, end)
+    const after = end === -1 ? [] : rest.slice(end + 1)
+    const kept = before.filter(({ kind }) => kind !== 'sync')
+    this.#state.entries = [
+      ...this.#state.entries.slice(this.#state.first, this.#state.first + 1),
+      ...kept,
+      ...after,
+    ]
+    this.#state.first = 0
+    return end !== -1
+  }
+
+  #take(): Pending | undefined {
+    const taken = this.#state.entries[this.#state.first]
+    if (!taken) return undefined
+    this.#state.first += 1
+    if (taken === this.#state.lastRun) this.#state.lastRun = undefined
+    if (this.#state.first === this.#state.entries.length) {
+      this.#state.entries.length = 0
+      this.#state.first = 0
+    } else if (this.#state.first >= COMPACT_AT) {
+      this.#state.entries.splice(0, this.#state.first)
+      this.#state.first = 0
+    }
+    return taken
+  }
+}
+
+/** The record that an entry carries, if it carries one. */
+export function executionOf(entry: Pending): Execution | undefined {
+  if (entry.kind === 'bind') return entry.portal.execution
+  return isRun(entry) ? entry.execution : undefined
+}
+
+function isRun(entry: Pending): entry is PendingRun {
+  return entry.kind === 'execute' || entry.kind === 'query' || entry.kind === 'function call'
+}

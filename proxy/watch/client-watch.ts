@@ -1,0 +1,131 @@
+import type { Counters } from '../counters.ts'
+import { EVENT, SCREENED } from '../journal/events.ts'
+import type { Screen } from '../statements/screening.ts'
+import { FROM_CLIENT } from '../wire/codes.ts'
+import { CLIENT_RULES } from '../wire/frame-rules.ts'
+import { FrameReader, type Frame, type FrameHandler } from '../wire/frames.ts'
+import { CopyRun } from './copy-run.ts'
+import { EventWriter, type Events } from './event-writer.ts'
+import type { Unanswered } from './unanswered.ts'
+
+/** What both directions of a connection write to and know together. */
+export interface Watching {
+  readonly events: Events
+  /** The number of the connection in the journal. */
+  readonly connection: number
+  readonly screen: Screen
+  readonly unanswered: Unanswered
+  readonly counters: Counters
+}
+
+/** Reads along with a client: judges its messages, writes them to the journal, keeps secrets out. */
+export class ClientWatch implements FrameHandler {
+  /** The client has said goodbye. */
+  isTerminated = false
+  readonly #watching: Watching
+  readonly #writer: EventWriter
+  readonly #reader: FrameReader
+  #copy: CopyRun | undefined
+  #now = 0
+
+  constructor(watching: Watching) {
+    this.#watching = watching
+    this.#writer = new EventWriter(watching.events, watching.connection, EVENT.client)
+    this.#reader = new FrameReader(CLIENT_RULES, this)
+  }
+
+  /** One event for a chunk. Errors: WireError, with what came before it in the event. */
+  read(bytes: Buffer, end: number, now: number): void {
+    this.#now = now
+    this.#writer.open(now)
+    try {
+      this.#reader.feed(bytes, end)
+      this.#copy?.tellProgress(this.#writer, now)
+    } finally {
+      this.#writer.close()
+    }
+  }
+
+  /** Nothing more will come. */
+  finish(now: number): void {
+    if (!this.#copy) return
+    this.#writer.open(now)
+    this.#endCopy()
+    this.#writer.close()
+  }
+
+  message(frame: Frame): void {
+    switch (frame.type) {
+      case FROM_CLIENT.copyData:
+        this.#copied().message()
+        return
+      case FROM_CLIENT.sync:
+        this.#watching.unanswered.sync()
+        this.#writer.bare(frame)
+        return
+      case FROM_CLIENT.flush:
+        this.#watching.unanswered.extended()
+        this.#writer.bare(frame)
+        return
+    }
+    // between pieces of a COPY the server ignores only those two
+    if (this.#copy) this.#endCopy()
+    this.#asked(frame)
+  }
+
+  piece(frame: Frame): void {
+    if (frame.type === FROM_CLIENT.copyData) {
+      this.#copied().add(frame.bytes, frame.start, frame.end)
+    } else this.#watching.screen.piece(frame)
+  }
+
+  #asked(frame: Frame): void {
+    const { unanswered, counters } = this.#watching
+    switch (frame.type) {
+      case FROM_CLIENT.query:
+      case FROM_CLIENT.functionCall:
+        counters.statements += 1
+        unanswered.query()
+        this.#screened(frame)
+        return
+      case FROM_CLIENT.parse:
+      case FROM_CLIENT.bind:
+        unanswered.extended()
+        this.#screened(frame)
+        return
+      case FROM_CLIENT.execute:
+        counters.statements += 1
+        unanswered.extended()
+        break
+      case FROM_CLIENT.copyDone:
+      case FROM_CLIENT.copyFail:
+        unanswered.copyEnd()
+        break
+      case FROM_CLIENT.terminate:
+        this.isTerminated = true
+        break
+      default:
+        unanswered.extended()
+    }
+    this.#writer.whole(frame)
+  }
+
+  /** Of a message that was streamed nothing is at hand any more. */
+  #screened(frame: Frame): void {
+    const { screen } = this.#watching
+    const isStreamed = frame.start === frame.end && frame.length > 0
+    const instead = isStreamed ? screen.passed(frame) : screen.whole(frame)
+    if (instead === undefined) this.#writer.whole(frame)
+    else this.#writer.instead(SCREENED, instead)
+  }
+
+  #copied(): CopyRun {
+    this.#copy ??= new CopyRun(this.#now)
+    return this.#copy
+  }
+
+  #endCopy(): void {
+    this.#copy?.tellEnd(this.#writer)
+    this.#copy = undefined
+  }
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { openStore, rows } from '../../db/store.ts'
+import { GrantedWorld } from '../support/granted.ts'
+import { openRelay } from '../support/relay.ts'
+
+describe('a store that goes silent', () => {
+  let world: GrantedWorld
+
+  before(async () => {
+    world = await GrantedWorld.make()
+  })
+  after(() => world.close())
+
+  it('holds nobody for ever, and is used again once it answers', async () => {
+    const url = new URL(world.proxyUrl)
+    const wire = await openRelay(Number(url.port))
+    url.hostname = '127.0.0.1'
+    url.port = String(wire.port)
+    const store = openStore(url.href, { poolSize: 2, deadlineMs: 200 })
+    await Promise.all([1, 2].map(() => rows(store.db, 'select pg_sleep(0.05)')))
+    wire.deafen()
+    const began = performance.now()
+    const failures = await Promise.allSettled([1, 2].map(() => rows(store.db, 'select 1')))
+    assert.deepEqual(
+      failures.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    )
+    assert.ok(performance.now() - began < 3_500)
+    wire.mend()
+    assert.deepEqual(await rows(store.db, 'select 1 as one'), [{ one: 1 }])
+    await store.close()
+    wire.close()
+  })
+
+  it('is not one with nothing to do, nor one that is always busy', async () => {
+    const busy = askWithoutPause(world.proxyUrl, 2_700)
+    const store = openStore(world.proxyUrl, { poolSize: 1, deadlineMs: 50 })
+    const [before] = await rows<{ pid: number }>(store.db, 'select pg_backend_pid() as pid')
+    await new Promise((resolve) => setTimeout(resolve, 2_700))
+    await busy
+    assert.deepEqual(await rows(store.db, 'select pg_backend_pid() as pid'), [before])
+    await store.close()
+  })
+})
+
+/** Two callers on one connection: whenever it is looked at, one of them waits. */
+async function askWithoutPause(url: string, milliseconds: number): Promise<void> {
+  const store = openStore(url, { poolSize: 1, deadlineMs: 50 })
+  const enough = performance.now() + milliseconds
+  const ask = async (): Promise<void> => {
+    while (performance.now() < enough) await rows(store.db, 'select pg_sleep(0.01)')
+  }
+  await Promise.all([ask(), ask()])
+  await store.close()
+}

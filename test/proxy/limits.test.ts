@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import pg from 'pg'
+import { rows } from '../../db/store.ts'
+import { Doorway } from '../../proxy/doorway.ts'
+import { LoginFailures } from '../../proxy/failures.ts'
+import { until } from '../support/broker.ts'
+import { clientOf, failureOf, GrantedWorld, type TestProxy } from '../support/granted.ts'
+import { RawPeer } from '../support/raw-peer.ts'
+
+describe('the limits of a proxy', () => {
+  let world: GrantedWorld
+  let proxy: TestProxy
+
+  before(async () => {
+    world = await GrantedWorld.make()
+    const limits = { sessionConnections: 2, idleSeconds: 1, handshakeSeconds: 1, drainSeconds: 2 }
+    proxy = await world.startProxy({
+      proxy: {
+        host: '127.0.0.1',
+        port: 0,
+        tls: undefined,
+        limits: { ...limits, handshakesPerAddress: 3 },
+      },
+    })
+  })
+  after(() => world.close())
+
+  it('end who says nothing for too long, and no one whose transaction is open', async () => {
+    const granted = await world.grant()
+    const [idle, working] = [clientOf(proxy.port, granted), clientOf(proxy.port, granted)]
+    const errors: unknown[] = []
+    idle.on('error', (error) => errors.push(error))
+    await Promise.all([idle.connect(), working.connect()])
+    await idle.query('select 1')
+    await working.query('begin')
+    await until('the idle one is ended', () => Promise.resolve(errors.length > 0), 4_000)
+    const [error] = errors
+    assert.ok(error instanceof pg.DatabaseError)
+    assert.equal(error.code, '57P05')
+    assert.equal(error.message, 'terminating connection due to idle-session timeout')
+    await working.query('commit')
+    await working.end()
+  })
+
+  it('hold the connections of a session to the setting, not to what its user was made for', async () => {
+    const granted = await world.grant({ connectionLimit: 20 })
+    const clients = [1, 2].map(() => clientOf(proxy.port, granted))
+    await Promise.all(clients.map((client) => client.connect()))
+    const refusal = await failureOf(clientOf(proxy.port, granted).connect())
+    assert.equal(refusal.code, '53300')
+    assert.match(refusal.message, /^too many connections for session [0-9]+: at most 2 may be open/)
+    await Promise.all(clients.map((client) => client.end()))
+  })
+
+  it('end a login that takes too long, in PostgreSQL’s own words', async () => {
+    const peer = await RawPeer.connect(proxy.port)
+    assert.match((await peer.received()).toString(), /FATAL.*57014.*canceling authentication/s)
+    peer.socket.destroy()
+  })
+
+  it('refuse an address that has too many logins under way', async () => {
+    const peers = await Promise.all([1, 2, 3, 4].map(() => RawPeer.connect(proxy.port)))
+    const said = await Promise.all(peers.map((peer) => peer.received()))
+    const refused = said.filter((bytes) => bytes.includes('53300'))
+    assert.equal(refused.length, 1)
+    assert.match(refused.join(), /too many connections from this address are logging in at once/)
+    for (const { socket } of peers) socket.destroy()
+  })
+
+  it('let a transaction come to its end when the proxy stops, and tell who is idle at once', async () => {
+    const limits = { drainSeconds: 3 }
+    const stopping = await world.startProxy({
+      proxy: { host: '127.0.0.1', port: 0, tls: undefined, limits },
+    })
+    const granted = await world.grant()
+    const [idle, busy] = [clientOf(stopping.port, granted), clientOf(stopping.port, granted)]
+    const errors: string[] = []
+    idle.on('error', ({ message }) => errors.push(`idle: ${message}`))
+    busy.on('error', ({ message }) => errors.push(`busy: ${message}`))
+    await Promise.all([idle.connect(), busy.connect()])
+    await busy.query('begin')
+    const stopped = stopping.stop()
+    await until('the idle one is told', () => Promise.resolve(errors.length > 0), 500)
+    assert.match(errors[0] ?? '', /^idle: .*the proxy is shutting down/)
+    await assert.rejects(clientOf(stopping.port, granted).connect())
+    await busy.query(`insert into goods (name) values ('in time')`)
+    await busy.query('commit')
+    await stopped
+    assert.match(errors.join(), /busy: .*the proxy is shutting down/)
+    const kept = await world.onShop(`select from goods where name = 'in time'`)
+    assert.equal(kept.length, 1)
+    const open = await rows(
+      world.store.db,
+      `select from connections where session_id = :id and closed_at is null`,
+      { id: granted.id },
+    )
+    assert.equal(open.length, 0)
+  })
+
+  it('cut a transaction that does not end in the time it is given', async () => {
+    const limits = { drainSeconds: 0 }
+    const stopping = await world.startProxy({
+      proxy: { host: '127.0.0.1', port: 0, tls: undefined, limits },
+    })
+    const client = clientOf(stopping.port, await world.grant())
+    const errors: string[] = []
+    client.on('error', ({ message }) => errors.push(message))
+    await client.connect()
+    await client.query('begin')
+    const began = performance.now()
+    await stopping.stop()
+    assert.ok(performance.now() - began < 1_500)
+    await until('it is told', () => Promise.resolve(errors.length > 0), 500)
+  })
+
+  it('never keep the right secret out for wrong ones', async () => {
+    const granted = await world.grant()
+    const failures = [1, 2, 3, 4, 5].map(() =>
+      failureOf(clientOf(proxy.port, { ...granted, secret: 'wrong' }).connect()),
+    )
+    for (const failure of await Promise.all(failures.slice(0, 2))) {
+      assert.ok(['28P01', '53300'].includes(failure.code ?? ''))
+    }
+    await Promise.all(failures)
+    const began = performance.now()
+    const client = clientOf(proxy.port, granted)
+    await client.connect()
+    assert.ok(performance.now() - began < 1_000)
+    await client.end()
+  })
+})
+
+describe('wrong secrets', () => {
+  it('slow the address that they come from, and no other', () => {
+    const failures = new LoginFailures(3)
+    for (let count = 0; count < 10; count += 1) failures.note('10.0.0.1', `name${String(count)}`)
+    assert.equal(failures.waitAtTheDoor('10.0.0.1'), 700)
+    assert.equal(failures.waitAtTheDoor('10.0.0.2'), 0)
+    for (let count = 0; count < 1_000; count += 1) failures.note('10.0.0.1', 'mark')
+    assert.equal(failures.waitAtTheDoor('10.0.0.1'), 2_000)
+  })
+
+  it('are answered late once there were several for one name', () => {
+    const failures = new LoginFailures(100)
+    const held = Array.from({ length: 7 }, () => failures.note('10.0.0.1', 'mark'))
+    assert.deepEqual(held, [0, 0, 0, 0, 0, 1_000, 1_000])
+    assert.equal(failures.note('10.0.0.2', 'mark'), 0)
+  })
+
+  it('leave their address few places at the door, and others theirs', () => {
+    const door = new Doorway({ handshakes: 40, handshakesPerAddress: 30 })
+    const slowed = Array.from({ length: 20 }, () => door.enter('10.0.0.1', true))
+    assert.equal(slowed.filter((refused) => refused === undefined).length, 16)
+    assert.equal(door.enter('10.0.0.2', false), undefined)
+    door.leave('10.0.0.1')
+    assert.equal(door.enter('10.0.0.1', true), undefined)
+  })
+})
