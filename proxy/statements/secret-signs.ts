@@ -6,19 +6,39 @@ const LOWER = 0x20
 const QUOTE = 0x27
 const BACKSLASH = 0x5c
 const AMPERSAND = 0x26
-const LETTER_U = 0x75
 const NEW_LINES: ReadonlySet<number> = new Set([0x0a, 0x0d])
 /** Space, tab, form feed, vertical tab. */
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0c, 0x0b])
 const DASH = 0x2d
 
-/** What a byte may begin: 0 nothing, 1 a word, 2 something that hides words. */
-const SIGNS = new Uint8Array(256)
-for (const [first = 0] of WORDS) {
-  SIGNS[first] = 1
-  SIGNS[first & ~LOWER] = 1
+/** A bit for each first letter of a word, for the two signs that hide words, and for U&. */
+const WORD_P = 1
+const WORD_S = 2
+const WORD_M = 4
+const HIDES = 8
+const UNICODE = 16
+const ANY_WORD = WORD_P | WORD_S | WORD_M
+
+/** What a byte may begin, and what the byte behind it allows: nearly all of a text ends at these two. */
+const FIRST = bitsOf([
+  ['pP', WORD_P],
+  ['sS', WORD_S],
+  ['mM', WORD_M],
+  ["'\\", HIDES],
+  ['uU', UNICODE],
+])
+const SECOND = bitsOf([
+  ['aAoO', WORD_P],
+  ['cC', WORD_S],
+  ['dD', WORD_M],
+  ['&', UNICODE],
+]).map((bits) => bits | HIDES)
+
+function bitsOf(letters: readonly (readonly [string, number])[]): Uint8Array {
+  const bits = new Uint8Array(256)
+  for (const [some, bit] of letters) for (const byte of Buffer.from(some)) bits[byte] = bit
+  return bits
 }
-for (const sign of [QUOTE, BACKSLASH, LETTER_U, LETTER_U & ~LOWER]) SIGNS[sign] = 2
 
 /**
  * A cheap look at a message with SQL, before anything is decoded: false where no redaction can find
@@ -27,9 +47,11 @@ for (const sign of [QUOTE, BACKSLASH, LETTER_U, LETTER_U & ~LOWER]) SIGNS[sign] 
  */
 export function mayHoldSecret(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {
-    const sign = SIGNS[bytes[at] ?? 0]
-    if (sign === 0) continue
-    if (sign === 1 ? beginsWord(bytes, at, end) : mayHideWords(bytes, at, end)) return true
+    const first = FIRST[bytes[at] ?? 0] ?? 0
+    if (first === 0) continue
+    const signs = first & (SECOND[bytes[at + 1] ?? 0] ?? 0)
+    if ((signs & ANY_WORD) !== 0 && beginsWord(bytes, at, end)) return true
+    if ((signs & ~ANY_WORD) !== 0 && mayHideWords(bytes, at, end)) return true
   }
   return false
 }
@@ -37,7 +59,10 @@ export function mayHoldSecret(bytes: Uint8Array, start: number, end: number): bo
 /** The same for values, where quotes and backslashes hide nothing. */
 export function mayHoldSecretValue(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {
-    if (SIGNS[bytes[at] ?? 0] === 1 && beginsWord(bytes, at, end)) return true
+    const first = FIRST[bytes[at] ?? 0] ?? 0
+    if (first === 0) continue
+    const signs = first & (SECOND[bytes[at + 1] ?? 0] ?? 0)
+    if ((signs & ANY_WORD) !== 0 && beginsWord(bytes, at, end)) return true
   }
   return false
 }

@@ -122,7 +122,7 @@ describe('administration and more time, in a browser', () => {
     await open(page, '/sessions/new')
     await page.getByLabel(/role3/).check()
     await page.getByLabel('Minutes', { exact: true }).fill('8')
-    await page.getByLabel(/Give up/).fill('5')
+    await page.getByLabel(/Lapses if not/).fill('5')
     await page.getByLabel(/Justification/).fill('Refund order 1207')
     await page.locator('#preview', { hasText: /lapses/i }).waitFor()
     await look(page, 'request-with-ttl')
