@@ -26,6 +26,8 @@ const HALF_A_SECOND = 500
 /** Of the frames, those before memory is looked at. */
 const WARM = 0.3
 const MEMORY_MOST = 1.2
+/** Several times what it needs, and little enough for the collector not to let things lie. */
+const HEAP_MB = 64
 /** Walkers of each kind at a time. */
 const AT_ONCE = 12
 const SERVED_WITHIN_MS = 2_000
@@ -73,6 +75,7 @@ async function run(world: GrantedWorld): Promise<void> {
       port: 0,
       recording: 'prompt',
     },
+    heapMegabytes: HEAP_MB,
   })
   const ready = await proxy.line('ready ')
   if (ready === undefined) throw new Error(`the proxy did not start:\n${proxy.printed()}`)

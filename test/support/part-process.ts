@@ -22,15 +22,18 @@ export interface PartPlan {
   readonly settings: Readonly<Record<string, string | number>>
   /** Such as g2.after:kill9; brokers only. */
   readonly failpoint?: string
+  /** What its heap may grow to before the collector is thorough: to tell a leak from what lies about. */
+  readonly heapMegabytes?: number
 }
 
 const living = new Set<ChildProcess>()
 process.once('exit', killParts)
 
 /** Starts a part; what it says on the way tells when it is ready. */
-export function startPart({ part, settings, failpoint }: PartPlan): PartProcess {
+export function startPart({ part, settings, failpoint, heapMegabytes }: PartPlan): PartProcess {
   const { args, cwd } = programOf(part)
-  const child = spawn(process.execPath, args, {
+  const heap = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`]
+  const child = spawn(process.execPath, [...heap, ...args], {
     cwd,
     env: {
       PATH: process.env['PATH'],
