@@ -571,13 +571,15 @@ describe('proxy/pairing', () => {
   })
 
   it('gives a fatal error to what was running', async () => {
-    connection.send(
+    await connection.ask(
+      'E',
       parse({ text: 'select pg_terminate_backend(pg_backend_pid())' }),
       bind(),
       execute(),
+      bind(),
+      execute(),
+      sync(),
     )
-    connection.send(bind(), execute())
-    await connection.ask('E', sync())
     connection.tracker.end()
 
     assert.deepEqual(
