@@ -49,6 +49,7 @@ export class Segments {
   readonly #damaged = new Set<number>()
   #number: number
   #file: SegmentFile | undefined
+  #hasPassed: boolean
   /** Of the file, once the writer is past it. */
   #size: number | undefined
   #startAt: number
@@ -58,7 +59,11 @@ export class Segments {
     this.#options = options
     this.#number = from.segment
     this.#startAt = from.at
-    if (!existsSync(this.#path(this.#number))) this.#goTo(this.#nextNumber() ?? from.segment)
+    if (!existsSync(this.#path(this.#number))) {
+      // somebody may have removed files by hand, and then numbers begin anew
+      this.#goTo(this.#nextNumber() ?? segmentNumbers(options.folder)[0] ?? from.segment)
+    }
+    this.#hasPassed = segmentNumbers(options.folder).some((number) => number < this.#number)
   }
 
   /** Where the next group will be read. */
@@ -91,19 +96,18 @@ export class Segments {
 
   /** Deletes what is in front of the place; a damaged file is only put out of the way. */
   removePassed(): void {
-    const { folder } = this.#options
-    for (const number of segmentNumbers(folder)) {
-      if (number >= this.#number) return
+    for (const number of segmentNumbers(this.#options.folder)) {
+      if (number >= this.#number) break
       const path = this.#path(number)
       if (this.#damaged.has(number)) renameSync(path, `${path}.damaged`)
       else unlinkSync(path)
     }
+    this.#hasPassed = false
   }
 
-  /** True where there is a segment in front of the place. */
+  /** True where there may be a segment in front of the place. */
   get hasPassed(): boolean {
-    const [first] = segmentNumbers(this.#options.folder)
-    return first !== undefined && first < this.#number
+    return this.#hasPassed
   }
 
   /** Bytes that are written behind a place. */
@@ -169,6 +173,7 @@ export class Segments {
 
   #goTo(number: number): void {
     this.close()
+    this.#hasPassed = true
     this.#number = number
     this.#size = undefined
     this.#startAt = 0
