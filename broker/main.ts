@@ -9,11 +9,11 @@ import { announceKey } from '../db/sealing-keys.ts'
 import type { Store } from '../db/store.ts'
 import type { AdminConnection } from './sources/data-source.ts'
 import { KeptConnections } from './sources/kept-connections.ts'
-import { Lanes } from './work/lanes.ts'
+import { Lanes } from './scheduling/lanes.ts'
 import { mailOf, startMailer, type MailConfig } from './letters/mailer.ts'
-import { goOn, type Reached } from './work/steps.ts'
-import { startScheduler, type Scheduler } from './work/scheduler.ts'
-import { reconcileAll } from './work/sweep.ts'
+import { goOn, type Reached } from './scheduling/steps.ts'
+import { startScheduler, type Scheduler } from './scheduling/scheduler.ts'
+import { reconcileAll } from './scheduling/sweep.ts'
 
 export interface BrokerParts {
   readonly config: Pick<Config, 'masterKey' | 'partKey'> & MailConfig

@@ -1,10 +1,8 @@
 import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
-import { appendRecord } from './audit-log.ts'
-import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
-import { keepPolicyVersion } from './policy-versions.ts'
+import { changeSetting } from './setting-changes.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
-import { findRow, getRow, rows, storeTime, type Db, type Transaction } from './store.ts'
+import { findRow, getRow, rows, type Db, type Transaction } from './store.ts'
 
 /** How many months recordings are kept at least; null: for ever. */
 export async function getRecordingMonths(db: Db, organizationId: string): Promise<number | null> {
@@ -25,24 +23,19 @@ export async function changeRecordingMonths(
   months: number | null,
 ): Promise<void> {
   const organizationId = origin.organization.id
-  const before = { recording_months: sayMonths(await getRecordingMonths(tx, organizationId)) }
-  const differences = differencesBetween(before, { recording_months: sayMonths(months) })
-  if (differences.length === 0) return
-  await rows(
-    tx,
-    `update organizations
-        set recording_months = :months
-      where id = :organizationId`,
-    { months, organizationId },
-  )
-  await appendRecord(tx, origin, await storeTime(tx), {
-    action: 'settings.changed',
-    area: 'settings',
-    subject: { type: 'setting', id: 'recordings', name: 'keeping of recordings' },
-    outcome: 'ok',
-    details: detailsOf(differences),
+  await changeSetting(tx, origin, {
+    setting: { id: 'recordings', name: 'keeping of recordings' },
+    before: { recording_months: sayMonths(await getRecordingMonths(tx, organizationId)) },
+    after: { recording_months: sayMonths(months) },
+    keep: () =>
+      rows(
+        tx,
+        `update organizations
+            set recording_months = :months
+          where id = :organizationId`,
+        { months, organizationId },
+      ),
   })
-  await keepPolicyVersion(tx, origin, `keeping of recordings: ${sayDifferences(differences)}`)
 }
 
 /** As records and versions of the policy say it. */

@@ -1,8 +1,6 @@
-import { appendRecord } from './audit-log.ts'
-import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
-import { keepPolicyVersion } from './policy-versions.ts'
+import { changeSetting } from './setting-changes.ts'
 import type { Origin } from './scope.ts'
-import { findRow, rows, storeTime, type Db, type Transaction } from './store.ts'
+import { findRow, rows, type Db, type Transaction } from './store.ts'
 
 /** Central Manager's zone until an operator has said another. */
 const DEFAULT_ZONE = 'UTC'
@@ -43,17 +41,14 @@ export async function changeGlobalJustification(
     justification_message: (await findSetting(tx, 'justification_message')) ?? '',
   }
   const after = { justification_pattern: rule.pattern, justification_message: rule.message }
-  const differences = differencesBetween(before, after)
-  if (differences.length === 0) return
-  for (const [name, value] of Object.entries(after)) await keepSetting(tx, name, value)
-  await appendRecord(tx, origin, await storeTime(tx), {
-    action: 'settings.changed',
-    area: 'settings',
-    subject: { type: 'setting', id: 'justification', name: 'global justification rule' },
-    outcome: 'ok',
-    details: detailsOf(differences),
+  await changeSetting(tx, origin, {
+    setting: { id: 'justification', name: 'global justification rule' },
+    before,
+    after,
+    keep: async () => {
+      for (const [name, value] of Object.entries(after)) await keepSetting(tx, name, value)
+    },
   })
-  await keepPolicyVersion(tx, origin, `global justification rule: ${sayDifferences(differences)}`)
 }
 
 async function keepSetting(tx: Transaction, name: string, value: string): Promise<void> {

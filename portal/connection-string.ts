@@ -1,5 +1,5 @@
 import type { MadeCredential } from '../broker/sessions/credentials.ts'
-import type { Address } from '../config.ts'
+import type { Address } from '../lib/settings-reader.ts'
 import type { PortalDeps } from './deps.ts'
 import type { Credential } from './presenters/session-pages.ts'
 

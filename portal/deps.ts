@@ -1,4 +1,5 @@
-import type { Address, Config } from '../config.ts'
+import type { Config } from '../config.ts'
+import type { Address } from '../lib/settings-reader.ts'
 import type { Store } from '../db/store.ts'
 import type { Log } from '../lib/log.ts'
 import type { Shutdown } from '../lib/shutdown.ts'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls'
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { TlsFiles } from '../config.ts'
+import type { TlsFiles } from '../lib/settings-reader.ts'
 import { AppError } from '../lib/errors.ts'
 
 /** What the proxy shows to clients. */

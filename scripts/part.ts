@@ -1,5 +1,6 @@
 import { startBroker } from '../broker/main.ts'
-import { isLoopback, type Config } from '../config.ts'
+import { type Config } from '../config.ts'
+import { isLoopback } from '../lib/settings-reader.ts'
 import { chooseHome } from '../db/embedded.ts'
 import { openStore, rows, StoreUnreachable, type Store } from '../db/store.ts'
 import { AppError } from '../lib/errors.ts'

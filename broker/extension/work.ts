@@ -9,7 +9,7 @@ import { BROKER, getSession, snapshotOf, takeSession } from '../sessions/moves.t
 import { systemOriginOf } from '../origins.ts'
 import { exclusively, findRole, isOurs, run } from '../session-users/session-users.ts'
 import { isOver } from '../sessions/session.ts'
-import { attempt, workOff } from '../work/work.ts'
+import { attempt, workOff } from '../scheduling/work.ts'
 
 /** One statement each, so many fit under one claim. */
 const EXTENSIONS_AT_ONCE = 100

@@ -1,6 +1,6 @@
 import { createTransport, type Transporter } from 'nodemailer'
 import type { Config } from '../../config.ts'
-import { isLoopback } from '../../config.ts'
+import { isLoopback } from '../../lib/settings-reader.ts'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import { visible } from '../../lib/visible.ts'
 

@@ -1,8 +1,8 @@
 import type { ClaimedJob } from '../../db/session-jobs.ts'
 import { isAlive, type BrokerDeps, type Target } from '../sources/data-source.ts'
 import { Overdue, within } from '../sources/deadline.ts'
-import { putOff } from '../work/deferral.ts'
-import { attempt } from '../work/work.ts'
+import { putOff } from '../scheduling/deferral.ts'
+import { attempt } from '../scheduling/work.ts'
 
 /** Who works, and over which connection. */
 export interface Crew {

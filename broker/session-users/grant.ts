@@ -24,7 +24,7 @@ import { lendingFault } from '../preflight/preflight.ts'
 import { isOver, type Session } from '../sessions/session.ts'
 import { createSessionUser, enableLogin, ensureSharedRoles } from './session-users.ts'
 import { endBySystem } from '../sessions/system-ends.ts'
-import { attempt, workOff, type Errand } from '../work/work.ts'
+import { attempt, workOff, type Errand } from '../scheduling/work.ts'
 
 /** Few, so that several brokers share what is due. */
 const GRANTS_AT_ONCE = 20

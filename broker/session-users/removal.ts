@@ -9,10 +9,10 @@ import {
   type BrokerDeps,
   type Target,
 } from '../sources/data-source.ts'
-import { putOff } from '../work/deferral.ts'
+import { putOff } from '../scheduling/deferral.ts'
 import { DataSourceError } from '../errors.ts'
 import type { FoundRole } from './found-roles.ts'
-import { laneOf } from '../work/lanes.ts'
+import { laneOf } from '../scheduling/lanes.ts'
 import { recordRemoved } from './removal-records.ts'
 import {
   clearDatabase,
@@ -24,8 +24,8 @@ import {
 } from './session-leftovers.ts'
 import { ensureSharedRoles } from './session-users.ts'
 import { each, endAll, shutOutAll, type Cut, type Due } from './shut-out.ts'
-import type { Reached, Step } from '../work/steps.ts'
-import { attempt, workOff } from '../work/work.ts'
+import type { Reached, Step } from '../scheduling/steps.ts'
+import { attempt, workOff } from '../scheduling/work.ts'
 
 /** Many, so that all who are due are shut out before anybody's objects are looked at. */
 const REMOVALS_AT_ONCE = 500

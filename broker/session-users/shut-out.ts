@@ -6,11 +6,11 @@ import { inBatches, type Crew } from './batches.ts'
 import { handsOff } from './drift.ts'
 import { serverErrorIn, VERSION_16, type BrokerDeps, type Target } from '../sources/data-source.ts'
 import { identifier } from '../sources/identifiers.ts'
-import { putOff, reasonOf } from '../work/deferral.ts'
+import { putOff, reasonOf } from '../scheduling/deferral.ts'
 import { DataSourceError } from '../errors.ts'
 import { findUsers, type FoundRole } from './found-roles.ts'
 import { shutOutUsers } from './session-users.ts'
-import { goOn, type Step } from '../work/steps.ts'
+import { goOn, type Step } from '../scheduling/steps.ts'
 
 /** A removal that is due. */
 export interface Due {

@@ -14,7 +14,7 @@ import { notFound, Refused } from '../errors.ts'
 import { expireExtension } from '../extension/records.ts'
 import { isOver, usernameIn, type Session, type SessionRole, type SessionState } from './session.ts'
 import { ACTION_OF, stateAfter, type SessionMove } from './transitions.ts'
-import { workNotice } from '../work/work-notices.ts'
+import { workNotice } from '../scheduling/work-notices.ts'
 
 /** The broker's own eyes: what it reads to decide, whoever asked. */
 export const BROKER: PartScope = { kind: 'part', part: 'broker' }

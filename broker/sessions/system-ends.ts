@@ -16,7 +16,7 @@ import { BROKER, snapshotOf, stateChanged, stateDraft } from './moves.ts'
 import { systemOriginsOf } from '../origins.ts'
 import type { Session } from './session.ts'
 import { stateAfter } from './transitions.ts'
-import { workNotice } from '../work/work-notices.ts'
+import { workNotice } from '../scheduling/work-notices.ts'
 
 /** How and why Daypass itself ends a session. */
 export interface SystemEnd {

@@ -16,9 +16,9 @@ import type { Store } from '../../db/store.ts'
 import { within } from './deadline.ts'
 import { DataSourceError } from '../errors.ts'
 import type { Keepable, KeptConnections } from './kept-connections.ts'
-import { laneOf, type LaneKind } from '../work/lanes.ts'
+import { laneOf, type LaneKind } from '../scheduling/lanes.ts'
 import { BROKER } from '../sessions/moves.ts'
-import type { Reached } from '../work/steps.ts'
+import type { Reached } from '../scheduling/steps.ts'
 
 /** What it takes to reach data sources: the store, and the key their admin logins are sealed to. */
 export interface BrokerDeps {

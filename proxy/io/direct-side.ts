@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
-import type { Side, SideListener } from './side.ts'
+import type { SideListener } from './side.ts'
+import { SocketSide } from './socket-side.ts'
 
 /** What the kernel gives at once; one buffer for all sockets of the process, read out before the next. */
 const SHARED = Buffer.allocUnsafeSlow(64 * 1024)
@@ -18,13 +19,11 @@ interface Handle {
  * A side over a plain socket's handle and descriptor: reads into one shared buffer and writes straight
  * to the kernel. The stream takes only what the kernel does not.
  */
-export class DirectSide implements Side {
-  readonly #socket: Socket
+export class DirectSide extends SocketSide {
   readonly #fd: number
   #listener: SideListener | undefined
 
   private constructor(handle: Handle) {
-    this.#fd = handle.fd
     const options = {
       handle,
       manualStart: true,
@@ -38,7 +37,8 @@ export class DirectSide implements Side {
         },
       },
     }
-    this.#socket = new Socket(options)
+    super(new Socket(options))
+    this.#fd = handle.fd
   }
 
   /**
@@ -57,7 +57,7 @@ export class DirectSide implements Side {
   }
 
   start(listener: SideListener): void {
-    const socket = this.#socket
+    const socket = this.socket
     this.#listener = listener
     socket.on('error', () => listener.gone())
     socket.on('close', () => listener.gone())
@@ -68,31 +68,11 @@ export class DirectSide implements Side {
 
   /** A socket that was destroyed has no descriptor: the number may be somebody else's by now. */
   write(bytes: Buffer, start: number, end: number): boolean {
-    const socket = this.#socket
+    const socket = this.socket
     if (socket.destroyed || socket.writableEnded) return true
     const sent = socket.writableLength > 0 ? start : this.#writeNow(bytes, start, end)
     if (sent === end) return true
     return socket.write(Buffer.from(bytes.subarray(sent, end)))
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  end(): void {
-    this.#socket.end()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
-  }
-
-  get waiting(): number {
-    return this.#socket.writableLength
   }
 
   /** How far the kernel took it. */
@@ -102,7 +82,7 @@ export class DirectSide implements Side {
     } catch (error) {
       if (isFull(error)) return start
       // the other end is gone: this connection ends, and nothing else
-      this.#socket.destroy()
+      this.socket.destroy()
       return end
     }
   }

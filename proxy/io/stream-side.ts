@@ -1,16 +1,10 @@
-import type { Socket } from 'node:net'
-import type { Side, SideListener } from './side.ts'
+import type { SideListener } from './side.ts'
+import { SocketSide } from './socket-side.ts'
 
 /** A side over a stream's own events and buffers: what TLS needs, and what every socket can do. */
-export class StreamSide implements Side {
-  readonly #socket: Socket
-
-  constructor(socket: Socket) {
-    this.#socket = socket
-  }
-
+export class StreamSide extends SocketSide {
   start(listener: SideListener): void {
-    const socket = this.#socket
+    const socket = this.socket
     socket.on('error', () => listener.gone())
     socket.on('close', () => listener.gone())
     socket.on('end', () => listener.ended())
@@ -21,28 +15,8 @@ export class StreamSide implements Side {
   }
 
   write(bytes: Buffer, start: number, end: number): boolean {
-    const socket = this.#socket
+    const socket = this.socket
     if (socket.destroyed || socket.writableEnded) return true
     return socket.write(Buffer.from(bytes.subarray(start, end)))
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  end(): void {
-    this.#socket.end()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
-  }
-
-  get waiting(): number {
-    return this.#socket.writableLength
   }
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
-import type { Address } from '../../config.ts'
+import type { Address } from '../../lib/settings-reader.ts'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Shutdown } from '../../lib/shutdown.ts'

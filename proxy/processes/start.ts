@@ -1,5 +1,5 @@
 import cluster from 'node:cluster'
-import type { Address } from '../../config.ts'
+import type { Address } from '../../lib/settings-reader.ts'
 import { startProxy, type ProxyParts } from '../main.ts'
 import { serveMetrics } from '../metrics/listener.ts'
 import { startCrew } from './crew.ts'

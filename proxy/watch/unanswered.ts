@@ -14,7 +14,7 @@ const COMPACT_AT = 256
  * It follows the protocol's rules for errors and for COPY, under which some messages get no answer.
  */
 export class Unanswered {
-  readonly #entries: number[] = []
+  #entries: number[] = []
   #first = 0
   /** Behind an error, with no Sync sent yet: the server ignores everything up to it. */
   #isSkipping = false
@@ -80,10 +80,9 @@ export class Unanswered {
     else if (this.#first >= COMPACT_AT) this.#become(this.#entries.slice(this.#first))
   }
 
-  #become(entries: readonly number[]): void {
-    this.#entries.length = 0
+  #become(entries: number[]): void {
+    this.#entries = entries
     this.#first = 0
-    this.#entries.push(...entries)
   }
 }
 

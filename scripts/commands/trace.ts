@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { InvalidArgumentError, type Command } from 'commander'
-import type { Address } from '../../config.ts'
+import type { Address } from '../../lib/settings-reader.ts'
 import { print } from '../print.ts'
 import { portOf, startTrace } from '../trace/relay.ts'
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { isLoopback } from '../../config.ts'
+import { isLoopback } from '../../lib/settings-reader.ts'
 import { askForCheck } from '../../db/data-source-checks.ts'
 import {
   aboutAdminUrl,

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
-import type { Address } from '../../config.ts'
+import type { Address } from '../../lib/settings-reader.ts'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import { STARTUP_CODE } from '../../proxy/wire/codes.ts'
 import { Tracer, type TracerOptions } from './tracer.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import pg from 'pg'
 import type { Session } from '../../db/sessions.ts'
-import type { Reached } from '../../broker/work/steps.ts'
+import type { Reached } from '../../broker/scheduling/steps.ts'
 import { look, makeBroker, type HandBroker } from '../support/broker.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
 import { makeWorld, type World } from '../support/world.ts'

@@ -9,7 +9,7 @@ import { aboutAdminUrl, createDataSource, moveDataSource } from '../../db/data-s
 import { createRole } from '../../db/roles.ts'
 import { rows } from '../../db/store.ts'
 import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
-import { sweep } from '../../broker/work/sweep.ts'
+import { sweep } from '../../broker/scheduling/sweep.ts'
 import type { Session } from '../../db/sessions.ts'
 import { look, makeBroker, storyOf, until, type HandBroker } from '../support/broker.ts'
 import { createDatabase, dropDatabase } from '../support/clusters.ts'

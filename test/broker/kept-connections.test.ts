@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { KeptConnections, type Keepable } from '../../broker/sources/kept-connections.ts'
-import { readWorkNotice, workNotice } from '../../broker/work/work-notices.ts'
+import { readWorkNotice, workNotice } from '../../broker/scheduling/work-notices.ts'
 
 class Line implements Keepable {
   alive = true

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DateTime } from 'luxon'
-import { dropOldRecordings } from '../../broker/work/retention.ts'
+import { dropOldRecordings } from '../../broker/scheduling/retention.ts'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { openStore, rows } from '../../db/store.ts'
 import type { SessionId } from '../../lib/ids.ts'

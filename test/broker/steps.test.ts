@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { SessionId } from '../../lib/ids.ts'
 import { rows } from '../../db/store.ts'
-import { STEPS, type Step } from '../../broker/work/steps.ts'
+import { STEPS, type Step } from '../../broker/scheduling/steps.ts'
 import { look, makeBroker, storyOf, until, type HandBroker } from '../support/broker.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
 import { makeWorld, runOn, type World } from '../support/world.ts'

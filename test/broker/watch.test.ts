@@ -10,7 +10,7 @@ import { silentLog, type Log } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import { startBroker } from '../../broker/main.ts'
-import { heedFaults, watch } from '../../broker/work/watch.ts'
+import { heedFaults, watch } from '../../broker/scheduling/watch.ts'
 import { makeBroker, until, type HandBroker } from '../support/broker.ts'
 import { makeWorld, type World } from '../support/world.ts'
 

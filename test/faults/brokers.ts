@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Step } from '../../broker/work/steps.ts'
+import type { Step } from '../../broker/scheduling/steps.ts'
 import { storyOf } from '../support/broker.ts'
 import { listOurRoles } from '../support/oracles.ts'
 import { ACCESS_ENDS_MS, PROXY_CUTS_MS, ROLE_GONE_MS, seconds } from '../support/oracles-ends.ts'

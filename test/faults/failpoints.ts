@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { STEPS, type Step } from '../../broker/work/steps.ts'
+import { STEPS, type Step } from '../../broker/scheduling/steps.ts'
 import { findEndings } from '../../broker/sessions/endings.ts'
 import { storyOf, until } from '../support/broker.ts'
 import { ACCESS_ENDS_MS, ROLE_GONE_MS } from '../support/oracles-ends.ts'

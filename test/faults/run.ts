@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { STEPS } from '../../broker/work/steps.ts'
+import { STEPS } from '../../broker/scheduling/steps.ts'
 import { sentenceOf } from '../../lib/errors.ts'
 import { clearAll, clearOnSignals, isEnding, keep } from '../support/clearing.ts'
 import { stopClusters, type TestCluster } from '../support/clusters.ts'

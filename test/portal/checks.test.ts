@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { checkDue } from '../../broker/preflight/checks.ts'
-import { goOn } from '../../broker/work/steps.ts'
+import { goOn } from '../../broker/scheduling/steps.ts'
 import { rows } from '../../db/store.ts'
 import { silentLog } from '../../lib/log.ts'
 import { derivePartKey, openingKey } from '../../lib/seal.ts'

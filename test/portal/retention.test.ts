@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { dropOldRecordings } from '../../broker/work/retention.ts'
+import { dropOldRecordings } from '../../broker/scheduling/retention.ts'
 import { rows } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
 import { makeBroker } from '../support/broker.ts'

@@ -3,7 +3,7 @@ import { rows } from '../../db/store.ts'
 import { openStore } from '../../db/store.ts'
 import { silentLog } from '../../lib/log.ts'
 import { raiseAlarms } from '../../proxy/alarms.ts'
-import { watch } from '../../broker/work/watch.ts'
+import { watch } from '../../broker/scheduling/watch.ts'
 import { clientOf, GrantedWorld, type Granted, type TestProxy } from '../support/granted.ts'
 import { until } from '../support/until.ts'
 

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { once } from 'node:events'
 import { startBroker } from '../../broker/main.ts'
-import { STEPS, type Reached } from '../../broker/work/steps.ts'
+import { STEPS, type Reached } from '../../broker/scheduling/steps.ts'
 import { openStore } from '../../db/store.ts'
 import { openLog } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'

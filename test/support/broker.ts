@@ -4,9 +4,9 @@ import type { SessionId } from '../../lib/ids.ts'
 import { findSession, type Session } from '../../db/sessions.ts'
 import { rows } from '../../db/store.ts'
 import { brokerKey } from '../../broker/main.ts'
-import { Lanes } from '../../broker/work/lanes.ts'
-import { reconcileAll, sweep, type SweepDeps } from '../../broker/work/sweep.ts'
-import { goOn, type Reached } from '../../broker/work/steps.ts'
+import { Lanes } from '../../broker/scheduling/lanes.ts'
+import { reconcileAll, sweep, type SweepDeps } from '../../broker/scheduling/sweep.ts'
+import { goOn, type Reached } from '../../broker/scheduling/steps.ts'
 import type { World } from './world.ts'
 
 /** A broker that ticks when told to. */
