@@ -4,7 +4,7 @@ import { environmentWith } from '../config.ts'
 import { projectRoot } from '../lib/project.ts'
 
 /** Runs one benchmark: `npm run bench -- broker --sessions 1000`. */
-const BENCHES = ['broker', 'proxy']
+const BENCHES = ['audit', 'broker', 'proxy']
 
 const [name = '', ...rest] = process.argv.slice(2)
 if (!BENCHES.includes(name)) {

@@ -37,6 +37,7 @@ export const ALERT_TITLES: Readonly<Record<AlertRule, string>> = {
   end_late: 'A session did not end in time',
   login_unaccounted: 'A database user that no session accounts for',
   role_altered: 'A session user was altered by hand',
+  lock_held: 'Somebody held up the work on a session user',
   password_changed: 'A password was changed in a session',
   residue: 'A session left something behind',
   direct_access: 'Session users may reach the data source past the proxy',

@@ -1,6 +1,6 @@
 import type { Breach } from './alerts.ts'
 import { LOGIN_LEFT } from './removals.ts'
-import { getRow, rows, type Db, type Transaction } from './store.ts'
+import { findRow, getRow, rows, type Db, type Transaction } from './store.ts'
 
 /** Whose breaches are looked for, and how long one may last before it counts. */
 export interface Watch {
@@ -148,21 +148,26 @@ export async function listLastingPasswordChanges(
   return found.map(({ key }) => key)
 }
 
-/** Takes down that a comparison failed; the first of several in a row says since when. */
+/**
+ * Takes down that a comparison failed; the first of several in a row says since when. True for that
+ * first one.
+ */
 export async function keepFault(
   db: Db,
   { dataSourceId, detail }: { readonly dataSourceId: string; readonly detail: string },
-): Promise<void> {
-  await rows(
+): Promise<boolean> {
+  const kept = await findRow<{ fresh: boolean }>(
     db,
     `insert into data_source_faults (data_source_id, organization_id, failing_since, seen_at, detail)
      select d.id, d.organization_id, now(), now(), :detail
        from data_sources d
       where d.id = :dataSourceId
          on conflict (data_source_id) do update
-        set seen_at = excluded.seen_at, detail = excluded.detail`,
+        set seen_at = excluded.seen_at, detail = excluded.detail
+  returning seen_at = failing_since as fresh`,
     { dataSourceId, detail },
   )
+  return kept?.fresh === true
 }
 
 /** The data source could be compared again. */

@@ -13,6 +13,7 @@ export const ALERT_RULES = [
   'end_late',
   'login_unaccounted',
   'role_altered',
+  'lock_held',
   'password_changed',
   'residue',
   'direct_access',

@@ -1,7 +1,9 @@
-import { countExactly, readRecords } from './audit-search.ts'
+import { conditionsOf } from './audit-conditions.ts'
+import { countWindows, placeOf, type CountedWindow } from './audit-counts.ts'
 import type { AuditFilter, AuditScope } from './audit-filter.ts'
-import type { AuditRecord } from './audit-record.ts'
-import type { Store } from './store.ts'
+import { asked, isSelective, leading, matching, payloadIn, samePlace } from './audit-matching.ts'
+import { parseRecord, type AuditRecord, type RecordRow } from './audit-record.ts'
+import { rows, type Store, type Transaction } from './store.ts'
 
 /** What a reader of a whole selection is given. */
 export interface RecordsOpened {
@@ -12,6 +14,12 @@ export interface RecordsOpened {
 
 /** Counting ten million rows takes longer than the deadline of an ordinary statement; milliseconds. */
 const DEADLINE_MS = 300_000
+/** A reader may be slow to take what was fetched, and holds no lock that anyone waits for; milliseconds. */
+const SLOW_READER_MS = 120_000
+/** Records that are fetched at once: a download's memory is about this many, however long it is. */
+const BATCH_SIZE = 500
+/** Where a month holds more, to walk through it costs less than to look each up and to sort them. */
+const LOOKED_UP_AT_MOST = 20_000
 
 /**
  * Opens a selection for reading to its end, at one moment of the trail: what is written meanwhile
@@ -25,9 +33,55 @@ export function withRecords(
   return store.db.transaction(
     async (tx) => {
       await tx.raw(`set local statement_timeout = ${String(DEADLINE_MS)}`)
-      const count = await countExactly(tx, scope, filter)
-      await work({ count, records: readRecords(tx, scope, filter) })
+      await tx.raw(`set local idle_in_transaction_session_timeout = ${String(SLOW_READER_MS)}`)
+      const windows = await countWindows(tx, scope, filter)
+      const count = windows.reduce((total, window) => total + window.count, 0)
+      await work({ count, records: readWindows(tx, { scope, filter, windows }) })
     },
     { isolationLevel: 'repeatable read', readOnly: true },
   )
+}
+
+interface Selection {
+  readonly scope: AuditScope
+  readonly filter: AuditFilter
+  readonly windows: readonly CountedWindow[]
+}
+
+/** Every matching record, newest first, in batches. Nothing else may read from the transaction meanwhile. */
+async function* readWindows(
+  tx: Transaction,
+  { scope, filter, windows }: Selection,
+): AsyncGenerator<readonly AuditRecord[], void, undefined> {
+  const isLookedUp = isSelective(conditionsOf(scope, filter))
+  for (const { window, count } of windows) {
+    const { place, bindings } = placeOf({ scope, filter, window })
+    const sql =
+      isLookedUp && count <= LOOKED_UP_AT_MOST
+        ? `with found as materialized (${matching(place, 'r.at, r.seq')})
+           select r.body, ${payloadIn(window)} as payload
+             from found
+             join records r on ${samePlace('found', window)}`
+        : `select r.body, ${payloadIn(window)} as payload
+             from records r
+            where ${leading(place)}
+              and ${asked(place)}`
+    await rows(
+      tx,
+      `declare records_read no scroll cursor for ${sql} order by r.at desc, r.seq desc`,
+      bindings,
+    )
+    yield* readCursor(tx)
+    await rows(tx, 'close records_read')
+  }
+}
+
+async function* readCursor(
+  tx: Transaction,
+): AsyncGenerator<readonly AuditRecord[], void, undefined> {
+  for (;;) {
+    const batch = await rows<RecordRow>(tx, `fetch forward ${String(BATCH_SIZE)} from records_read`)
+    if (batch.length === 0) return
+    yield batch.map(parseRecord)
+  }
 }

@@ -1,15 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto'
 import type { DateTime } from 'luxon'
 import { uuidv7 } from '../lib/ids.ts'
-import { canonicalize, storable, type Canonical } from './canonical.ts'
+import { canonicalize, type Canonical } from './canonical.ts'
+import { digestOf, privateValuesOf, type Payload } from './private-values.ts'
 import type { Origin } from './scope.ts'
 import { iso, preparedRows, type Transaction } from './store.ts'
+
+export { digestOf, type PrivateValue } from './private-values.ts'
 
 /** Every verb the product writes today; a verb joins the list when its action is wired. */
 export const ACTIONS = [
   'auth.login',
   'auth.login_failed',
   'auth.logout',
+  'access.refused',
   'session.created',
   'session.approved',
   'session.denied',
@@ -27,13 +30,17 @@ export const ACTIONS = [
   'session.extension_expired',
   'session.extended',
   'session.credential_made',
+  'session.hidden',
+  'session.shown',
   'role.approved',
   'role.denied',
   'connection.opened',
   'connection.closed',
   'connection.refused',
   'recording.viewed',
+  'recording.exported',
   'recording.dropped',
+  'recording.gap',
   'data_source.created',
   'data_source.changed',
   'data_source.tested',
@@ -61,20 +68,22 @@ export const ACTIONS = [
 export type Action = (typeof ACTIONS)[number]
 
 /** Where in the product it happened: what an auditor narrows by. */
-export type Area =
-  | 'sign-in'
-  | 'sessions'
-  | 'connections'
-  | 'data sources'
-  | 'roles'
-  | 'groups'
-  | 'users'
-  | 'tokens'
-  | 'tasks'
-  | 'alerts'
-  | 'policy'
-  | 'audit'
-  | 'settings'
+export const AREAS = [
+  'sign-in',
+  'sessions',
+  'connections',
+  'data sources',
+  'roles',
+  'groups',
+  'users',
+  'tokens',
+  'tasks',
+  'alerts',
+  'policy',
+  'audit',
+  'settings',
+] as const
+export type Area = (typeof AREAS)[number]
 
 /** The seven states of seed and store. */
 export type RecordState =
@@ -113,7 +122,6 @@ export interface RecordDraft {
 }
 
 const BODY_VERSION = '1'
-const SALT_BYTES = 16
 
 /**
  * Writes one record of the trail, in the transaction of the change it tells of. `at` is the
@@ -136,8 +144,11 @@ export async function appendRecord(
                :outcome, :body)
     returning at, seq, organization_id
      )
-     insert into record_payloads (at, seq, organization_id, payload)
-     select at, seq, organization_id, cast(:payload as jsonb)
+     insert into record_payloads (at, seq, organization_id, payload, keys)
+     select at, seq, organization_id, cast(:payload as jsonb),
+            payload_keys(record_keys(organization_id, :action, :area, :scope, :state, :actor_name, :requester,
+                                     cast(:roles as text[]), :username, :data_source, :subject, :company, :account_id),
+                         organization_id, cast(:payload as jsonb))
        from appended
       where :payload <> '{}'`,
     rowOf({ origin, at, draft }),
@@ -165,7 +176,8 @@ export async function appendRecords(
                 as (at timestamptz, event_id uuid, organization_id uuid, action text, area text, scope text,
                     state text, session_id bigint, actor_id text, actor_name text, requester text,
                     roles text[], username text, start_at timestamptz, end_at timestamptz, data_source text,
-                    sign_in_id text, outcome text, body text, payload text))
+                    sign_in_id text, outcome text, body text, payload text, subject text, company text,
+                    account_id text))
               with ordinality as d
      ), appended as (
        insert into records (at, event_id, organization_id, action, area, scope, state, session_id, actor_id,
@@ -177,8 +189,11 @@ export async function appendRecords(
         order by ordinality
     returning at, seq, organization_id, event_id
      )
-     insert into record_payloads (at, seq, organization_id, payload)
-     select a.at, a.seq, a.organization_id, cast(d.payload as jsonb)
+     insert into record_payloads (at, seq, organization_id, payload, keys)
+     select a.at, a.seq, a.organization_id, cast(d.payload as jsonb),
+            payload_keys(record_keys(d.organization_id, d.action, d.area, d.scope, d.state, d.actor_name, d.requester,
+                                     d.roles, d.username, d.data_source, d.subject, d.company, d.account_id),
+                         d.organization_id, cast(d.payload as jsonb))
        from appended a
        join drafts d using (event_id)
       where d.payload <> '{}'`,
@@ -188,7 +203,7 @@ export async function appendRecords(
 
 /** A record as the store's columns hold it. */
 function rowOf({ origin, at, draft }: RecordEntry): Readonly<Record<string, unknown>> {
-  const payload = privateValues(origin, draft)
+  const payload = privateValuesOf({ ...draft, ...origin })
   const eventId = uuidv7(at.toMillis())
   return {
     at: iso(at),
@@ -212,37 +227,11 @@ function rowOf({ origin, at, draft }: RecordEntry): Readonly<Record<string, unkn
     // refuses what can't be stored, and everything above is in it
     body: canonicalize(bodyOf({ origin, at, draft, eventId, payload })),
     payload: JSON.stringify(payload),
+    // the store reads these out of the body; beside private values they are looked up too
+    subject: draft.subject?.name ?? null,
+    company: origin.organization.name,
+    account_id: origin.organization.accountId,
   }
-}
-
-/** A private value with the salt that its digest in the body was made with. */
-export interface PrivateValue {
-  readonly salt: string
-  readonly value: string
-}
-type Payload = Readonly<Record<string, PrivateValue>>
-
-/** The digest that stands in a body for a private value: sha256 over salt, then value. */
-export function digestOf({ salt, value }: PrivateValue): string {
-  const hash = createHash('sha256').update(Buffer.from(salt, 'base64')).update(value)
-  return `sha256:${hash.digest('hex')}`
-}
-
-function privateValues(origin: Origin, draft: RecordDraft): Payload {
-  const values = {
-    reason: draft.reason,
-    justification: draft.justification,
-    client_ip: origin.clientIp,
-    user_agent: origin.userAgent,
-  }
-  return Object.fromEntries(
-    Object.entries(values)
-      .filter((entry): entry is [string, string] => entry[1] !== undefined)
-      .map(([name, value]) => [
-        name,
-        { salt: randomBytes(SALT_BYTES).toString('base64'), value: storable(value) },
-      ]),
-  )
 }
 
 interface BodyParts {

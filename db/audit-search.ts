@@ -1,11 +1,28 @@
 import type { DateTime } from 'luxon'
-import { bindingsOf, MATCHING, type AuditFilter, type AuditScope } from './audit-filter.ts'
-import type { RecordState } from './audit-log.ts'
-import { parseRecord, RECORD_STATES, type AuditRecord, type RecordRow } from './audit-record.ts'
+import { conditionsOf } from './audit-conditions.ts'
+import type { AuditFilter, AuditScope } from './audit-filter.ts'
+import {
+  asked,
+  isSelective,
+  leading,
+  matching,
+  payloadIn,
+  samePlace,
+  type Place,
+} from './audit-matching.ts'
+import { parseRecord, type AuditRecord, type RecordRow } from './audit-record.ts'
+import {
+  newestMonth,
+  piecesOf,
+  windowBindings,
+  windowOf,
+  type AuditWindow,
+} from './audit-windows.ts'
+import { inSearch } from './audit-transaction.ts'
 import { AppError } from '../lib/errors.ts'
 import type { SessionId } from '../lib/ids.ts'
 import { organizationIdOf, type Scope } from './scope.ts'
-import { findRow, getRow, iso, isOverdue, rows, type Db, type Transaction } from './store.ts'
+import { findRow, iso, isOverdue, rows, type Db } from './store.ts'
 
 /** A place in the trail: records older than it come next. */
 export interface AuditCursor {
@@ -20,19 +37,21 @@ export interface AuditSearchPage {
   readonly next?: AuditCursor | undefined
 }
 
-/** Counts stop here: past it people read "10,000+". */
-export const COUNTED_AT_MOST = 10_000
 /** Records on a page of the Audit tab and in an answer of the API. */
 export const PAGE_SIZE = 100
 
-/** A page is worth more than its counts: one that takes longer is given up, in milliseconds. */
-const COUNT_DEADLINE_MS = 2_000
-/** Records that a download fetches at once: its memory is about this many, however long it is. */
-const BATCH_SIZE = 500
+/**
+ * So many of the newest records are looked at one by one before anything is looked up: what one in a
+ * hundred holds fills a page, and to look it up is to fetch a month of it before the first is shown.
+ */
+const GLANCED_AT = 10_000
 /** The records of one session are few; this many would be a bug somewhere else. */
 const SESSION_RECORDS_AT_MOST = 1_000
 
-type PlacedRow = RecordRow & { readonly at: DateTime<true>; readonly seq: string }
+/** A walk ends in the newest month, or in the one before it where that has only begun. */
+const WALKED = [1, 1] as const
+
+type PlacedRow = RecordRow & AuditCursor
 
 /** A search that looked through more than fits in a statement's deadline. */
 export class SearchTooBroad extends AppError {
@@ -52,87 +71,16 @@ export async function searchRecords(
   filter: AuditFilter,
   { cursor, size = PAGE_SIZE }: { cursor?: AuditCursor | undefined; size?: number } = {},
 ): Promise<AuditSearchPage> {
-  const found = await searchRows(
-    db,
-    `select r.at, r.seq, r.body, (select p.payload from record_payloads p where p.at = r.at and p.seq = r.seq) as payload
-       from records r
-      where ${MATCHING}
-        and (cast(:beforeAt as timestamptz) is null
-             or (r.at <= cast(:beforeAt as timestamptz)
-                 and (r.at, r.seq) < (cast(:beforeAt as timestamptz), cast(:beforeSeq as bigint))))
-      order by r.at desc, r.seq desc
-      limit :size`,
-    {
-      ...bindingsOf(scope, filter),
-      beforeAt: cursor ? iso(cursor.at) : null,
-      beforeSeq: cursor?.seq ?? null,
-      size: size + 1,
-    },
-  )
-  const page = found.slice(0, size)
-  const last = found.length > size ? page.at(-1) : undefined
-  return { records: page.map(parseRecord), next: last && { at: last.at, seq: last.seq } }
-}
-
-/** How many records match, at most COUNTED_AT_MOST + 1, which reads as "more than that". */
-export function countRecords(
-  db: Db,
-  scope: AuditScope,
-  filter: AuditFilter,
-): Promise<number | undefined> {
-  return hurry(db, async (tx) => {
-    const { count } = await getRow<{ count: number }>(
-      tx,
-      `select cast(count(*) as integer) as count
-         from (select from records r where ${MATCHING} limit :most) as counted`,
-      { ...bindingsOf(scope, filter), most: COUNTED_AT_MOST + 1 },
+  try {
+    const found = await inSearch(db, (tx) =>
+      findNewest(searchFor(tx, scope, filter, cursor), size + 1),
     )
-    return count
-  })
-}
-
-/** How many records match, to the last one. */
-export async function countExactly(
-  db: Db,
-  scope: AuditScope,
-  filter: AuditFilter,
-): Promise<number> {
-  const { count } = await getRow<{ count: string }>(
-    db,
-    `select count(*) as count
-       from records r
-      where ${MATCHING}`,
-    bindingsOf(scope, filter),
-  )
-  return Number(count)
-}
-
-/**
- * A count a state, each with its state written out: joined to a list of states, the planner takes
- * all for equally frequent and walks the whole trail for one that is rare.
- */
-const STATE_COUNTS = RECORD_STATES.map(
-  (state) => `
-     select '${state}' as state, cast(count(*) as integer) as count
-       from (select from records r where ${MATCHING} and r.state = '${state}' limit :most) as matching`,
-).join(' union all ')
-
-/**
- * For each state, how many records would match if it were the only one chosen: at most
- * COUNTED_AT_MOST + 1, as above. Empty when that takes too long.
- */
-export async function countStates(
-  db: Db,
-  scope: AuditScope,
-  filter: AuditFilter,
-): Promise<ReadonlyMap<RecordState, number>> {
-  const counts = await hurry(db, (tx) =>
-    rows<{ state: RecordState; count: number }>(tx, STATE_COUNTS, {
-      ...bindingsOf(scope, { ...filter, states: [] }),
-      most: COUNTED_AT_MOST + 1,
-    }),
-  )
-  return new Map(counts?.map(({ state, count }) => [state, count]))
+    const page = found.slice(0, size)
+    const last = found.length > size ? page.at(-1) : undefined
+    return { records: page.map(parseRecord), next: last && { at: last.at, seq: last.seq } }
+  } catch (error) {
+    throw isOverdue(error) ? new SearchTooBroad(error) : error
+  }
 }
 
 /** One record by its event id (a UUID). */
@@ -176,52 +124,132 @@ export async function listSessionRecords(
   return found.map(parseRecord)
 }
 
-/**
- * Every matching record, newest first, in batches. Runs on a cursor: in a transaction that nothing
- * else reads from meanwhile, and that the caller ends.
- */
-export async function* readRecords(
-  tx: Transaction,
+/** What every statement of one search shares. */
+interface Search {
+  readonly db: Db
+  readonly window: AuditWindow
+  readonly place: Omit<Place, 'window'>
+  readonly bindings: Readonly<Record<string, unknown>>
+  /** A session's records lie close together and are few: one statement finds them anywhere. */
+  readonly isOfOneSession: boolean
+}
+
+const BEFORE = `(r.at, r.seq) < (cast(:beforeAt as timestamptz), cast(:beforeSeq as bigint))`
+
+function searchFor(
+  db: Db,
   scope: AuditScope,
   filter: AuditFilter,
-): AsyncGenerator<readonly AuditRecord[], void, undefined> {
-  await rows(
-    tx,
-    `declare records_read no scroll cursor for
-      select r.body, (select p.payload from record_payloads p where p.at = r.at and p.seq = r.seq) as payload
-        from records r
-       where ${MATCHING}
-       order by r.at desc, r.seq desc`,
-    bindingsOf(scope, filter),
+  cursor: AuditCursor | undefined,
+): Search {
+  const conditions = conditionsOf(scope, filter)
+  const before = cursor && { beforeAt: iso(cursor.at), beforeSeq: cursor.seq }
+  return {
+    db,
+    window: windowOf(filter, cursor?.at),
+    place: { conditions, also: before === undefined ? [] : [BEFORE] },
+    bindings: { ...conditions.bindings, ...before },
+    isOfOneSession: filter.session !== null,
+  }
+}
+
+/** So many of what matches, newest first, or all there is. */
+async function findNewest(search: Search, count: number): Promise<PlacedRow[]> {
+  const { window, place } = search
+  if (!isSelective(place.conditions)) return walkBack(search, count)
+  if (search.isOfOneSession) return readPlaces(search, await lookUp(search, [window], count))
+  const glanced = await glance(search, newestMonth(window), count)
+  if (glanced.length === count) return glanced
+  const [newest, ...older] = piecesOf(window)
+  const found = newest === undefined ? [] : await lookUp(search, [newest], count)
+  if (found.length < count && older.length > 0) {
+    found.push(...(await lookUp(search, older, count - found.length)))
+  }
+  return readPlaces(search, found)
+}
+
+/** Where everything that is met in the order of time is what is meant. */
+async function walkBack(search: Search, count: number): Promise<PlacedRow[]> {
+  const found: PlacedRow[] = []
+  for (const window of piecesOf(search.window, WALKED)) {
+    found.push(...(await walk(search, window, count - found.length)))
+    if (found.length === count) break
+  }
+  return found
+}
+
+function walk(search: Search, window: AuditWindow, count: number): Promise<PlacedRow[]> {
+  return run(search, [window], {
+    sql: `select r.at, r.seq, r.body, ${payloadIn(window)} as payload
+            from records r
+           where ${leading({ ...search.place, window })}
+           order by r.at desc, r.seq desc
+           limit :count`,
+    more: { count },
+  })
+}
+
+/** The newest records of a window, asked one after the other. */
+function glance(search: Search, window: AuditWindow, count: number): Promise<PlacedRow[]> {
+  const place = { ...search.place, window }
+  return run(search, [window], {
+    sql: `select r.at, r.seq, r.body, ${payloadIn(window)} as payload
+            from (select *
+                    from records r
+                   where ${leading(place)}
+                   order by r.at desc, r.seq desc
+                   limit ${GLANCED_AT}) as r
+           where ${asked(place)}
+           order by r.at desc, r.seq desc
+           limit :count`,
+    more: { count },
+  })
+}
+
+/**
+ * The newest of what matches in several windows, each newer than the next: the next one is begun only where
+ * those before it had too little. `offset 0` keeps the limit out of sight: the planner would walk through
+ * time in the hope to meet what may not be there.
+ */
+function lookUp(
+  search: Search,
+  windows: readonly AuditWindow[],
+  count: number,
+): Promise<AuditCursor[]> {
+  const parts = windows.map(
+    (window) => `
+          (select at, seq
+             from (${matching({ ...search.place, window }, 'r.at, r.seq')} offset 0) as found
+            order by at desc, seq desc
+            limit :count)`,
   )
-  for (;;) {
-    const batch = await rows<RecordRow>(tx, `fetch forward ${String(BATCH_SIZE)} from records_read`)
-    if (batch.length === 0) return
-    yield batch.map(parseRecord)
-  }
+  return run(search, windows, {
+    sql: `select at, seq from (${parts.join(' union all ')}) as newest limit :count`,
+    more: { count },
+  })
 }
 
-async function searchRows(
-  db: Db,
-  sql: string,
-  bindings: Readonly<Record<string, unknown>>,
-): Promise<PlacedRow[]> {
-  try {
-    return await rows<PlacedRow>(db, sql, bindings)
-  } catch (error) {
-    throw isOverdue(error) ? new SearchTooBroad(error) : error
-  }
+/** The records at places that were found, with their private values. */
+async function readPlaces(search: Search, found: readonly AuditCursor[]): Promise<PlacedRow[]> {
+  const [newest, oldest] = [found[0], found.at(-1)]
+  if (newest === undefined || oldest === undefined) return []
+  const window = { from: oldest.at, to: newest.at.plus({ milliseconds: 1 }) }
+  return run(search, [window], {
+    sql: `select r.at, r.seq, r.body, ${payloadIn(window)} as payload
+            from unnest(cast(:ats as timestamptz[]), cast(:seqs as bigint[])) as found(at, seq)
+            join records r on ${samePlace('found', window)}
+           order by r.at desc, r.seq desc`,
+    more: { ats: found.map(({ at }) => iso(at)), seqs: found.map(({ seq }) => seq) },
+  })
 }
 
-/** Runs a count for as long as a reader would wait; undefined when it is not done by then. */
-async function hurry<T>(db: Db, count: (tx: Transaction) => Promise<T>): Promise<T | undefined> {
-  try {
-    return await db.transaction(async (tx) => {
-      await tx.raw(`set local statement_timeout = ${String(COUNT_DEADLINE_MS)}`)
-      return count(tx)
-    })
-  } catch (error) {
-    if (isOverdue(error)) return undefined
-    throw error
-  }
+function run<Row>(
+  { db, bindings }: Search,
+  windows: readonly AuditWindow[],
+  { sql, more }: { sql: string; more: Readonly<Record<string, unknown>> },
+): Promise<Row[]> {
+  const times = Object.fromEntries(
+    windows.flatMap((window) => Object.entries(windowBindings(window))),
+  )
+  return rows<Row>(db, sql, { ...bindings, ...times, ...more })
 }

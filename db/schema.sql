@@ -432,6 +432,21 @@ grant insert, select, update on people to daypass_portal
 
 grant select (disabled_at, display_name, id, organization_id, username) on people to daypass_proxy
 
+table person_preferences (
+  person_id uuid not null,
+  organization_id uuid not null,
+  audit_zone text,
+  audit_columns text[],
+  changed_at timestamp(3) with time zone not null default now(),
+  constraint person_preferences_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint person_preferences_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint person_preferences_pkey PRIMARY KEY (person_id)
+)
+
+grant insert, select on person_preferences to daypass_portal
+
+grant update (audit_columns, audit_zone, changed_at) on person_preferences to daypass_portal
+
 table policy_proposals (
   id uuid not null,
   organization_id uuid not null,
@@ -485,8 +500,11 @@ table record_payloads (
   at timestamp(3) with time zone not null,
   organization_id uuid not null,
   payload jsonb not null,
+  keys bigint[] not null default '{}'::bigint[],
   constraint record_payloads_pkey PRIMARY KEY (at, seq)
 ) partition by RANGE (at)
+
+CREATE INDEX payloads_by_values ON ONLY public.record_payloads USING gin (keys, payload_search(payload) gin_trgm_ops) WITH (gin_pending_list_limit='1024')
 
 grant select on record_payloads to daypass_auditor
 
@@ -500,7 +518,8 @@ table record_payloads_default (
   seq bigint not null,
   at timestamp(3) with time zone not null,
   organization_id uuid not null,
-  payload jsonb not null
+  payload jsonb not null,
+  keys bigint[] not null default '{}'::bigint[]
 )
 
 table records (
@@ -525,11 +544,17 @@ table records (
   outcome text not null,
   body text not null,
   tx xid8 not null default pg_current_xact_id(),
+  subject text default ((body)::jsonb #>> '{subject,name}'::text[]),
+  company text default ((body)::jsonb #>> '{organization,name}'::text[]),
+  account_id text default ((body)::jsonb #>> '{organization,account_id}'::text[]),
+  search text default record_search(body, actor_name, requester, roles, username, data_source, action),
   constraint records_pkey PRIMARY KEY (at, seq),
   constraint scopes_are_known CHECK ((scope = ANY (ARRAY['role'::text, 'session'::text]))),
   constraint state_rows_have_a_scope CHECK (((state IS NULL) = (scope IS NULL))),
   constraint states_are_known CHECK ((state = ANY (ARRAY['CREATED'::text, 'APPROVED'::text, 'GRANTED'::text, 'DENIED'::text, 'EXPIRED'::text, 'CANCELED'::text, 'TERMINATED'::text])))
 ) partition by RANGE (at)
+
+CREATE INDEX records_by_action ON ONLY public.records USING btree (organization_id, action, at, seq) INCLUDE (state, area)
 
 CREATE INDEX records_by_area ON ONLY public.records USING btree (organization_id, area, at, seq)
 
@@ -538,6 +563,8 @@ CREATE INDEX records_by_event ON ONLY public.records USING btree (event_id)
 CREATE INDEX records_by_organization ON ONLY public.records USING btree (organization_id, at, seq)
 
 CREATE INDEX records_by_session ON ONLY public.records USING btree (session_id, at, seq)
+
+CREATE INDEX records_by_values ON ONLY public.records USING gin (record_keys(organization_id, action, area, scope, state, actor_name, requester, roles, username, data_source, subject, company, account_id), search gin_trgm_ops) WITH (gin_pending_list_limit='1024')
 
 CREATE INDEX state_records ON ONLY public.records USING btree (organization_id, at, seq) WHERE (state IS NOT NULL)
 
@@ -575,6 +602,10 @@ table records_default (
   outcome text not null,
   body text not null,
   tx xid8 not null default pg_current_xact_id(),
+  subject text default ((body)::jsonb #>> '{subject,name}'::text[]),
+  company text default ((body)::jsonb #>> '{organization,name}'::text[]),
+  account_id text default ((body)::jsonb #>> '{organization,account_id}'::text[]),
+  search text default record_search(body, actor_name, requester, roles, username, data_source, action),
   constraint scopes_are_known CHECK ((scope = ANY (ARRAY['role'::text, 'session'::text]))),
   constraint state_rows_have_a_scope CHECK (((state IS NULL) = (scope IS NULL))),
   constraint states_are_known CHECK ((state = ANY (ARRAY['CREATED'::text, 'APPROVED'::text, 'GRANTED'::text, 'DENIED'::text, 'EXPIRED'::text, 'CANCELED'::text, 'TERMINATED'::text])))
@@ -640,6 +671,29 @@ grant select on running_statements to daypass_auditor
 grant select on running_statements to daypass_portal
 
 grant delete, insert, select, update on running_statements to daypass_proxy
+
+table saved_filters (
+  id uuid not null default gen_random_uuid(),
+  organization_id uuid not null,
+  owner_id uuid not null,
+  name text not null,
+  shared boolean not null default false,
+  query text not null,
+  created_at timestamp(3) with time zone not null default now(),
+  changed_at timestamp(3) with time zone not null default now(),
+  constraint filter_names_are_short CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100))),
+  constraint filter_names_are_unique UNIQUE (owner_id, name),
+  constraint filter_queries_are_short CHECK ((char_length(query) <= 4000)),
+  constraint saved_filters_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint saved_filters_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES people(id),
+  constraint saved_filters_pkey PRIMARY KEY (id)
+)
+
+CREATE INDEX shared_filters ON public.saved_filters USING btree (organization_id, name) WHERE shared
+
+grant delete, insert, select on saved_filters to daypass_portal
+
+grant update (changed_at, name, query, shared) on saved_filters to daypass_portal
 
 table sealing_keys (
   part text not null,
@@ -1098,8 +1152,10 @@ begin
       from pg_attribute
      where attrelid = ('public.' || quote_ident(parent))::regclass
        and attnum > 0
-       and not attisdropped;
-    execute format('create table public.%I (like public.%I including defaults including constraints)', child, parent);
+       and not attisdropped
+       and attgenerated = '';
+    execute format('create table public.%I (like public.%I including defaults including constraints including generated)',
+      child, parent);
     execute format('lock table public.%I in access exclusive mode', parent || '_default');
     execute format('with moved as (delete from public.%I where %I >= %L and %I < %L returning %s) '
       || 'insert into public.%I (%s) select %s from moved',
@@ -1265,6 +1321,24 @@ AS $function$
 $function$
 
 
+CREATE OR REPLACE FUNCTION public.payload_keys(keys bigint[], organization uuid, payload jsonb)
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN array_remove((keys || record_key(organization, 'client ip'::text, (payload #>> '{client_ip,value}'::text[]))), NULL::bigint)
+
+
+CREATE OR REPLACE FUNCTION public.payload_search(payload jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN lower((((((('
+'::text || COALESCE((payload #>> '{reason,value}'::text[]), ''::text)) || '
+'::text) || COALESCE((payload #>> '{justification,value}'::text[]), ''::text)) || '
+'::text) || COALESCE((payload #>> '{client_ip,value}'::text[]), ''::text)) || '
+'::text))
+
+
 CREATE OR REPLACE FUNCTION public.policy_now(organization uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -1312,5 +1386,64 @@ AS $function$
       select o.recording_months
         from public.organizations o
        where o.id = organization))
+$function$
+
+
+CREATE OR REPLACE FUNCTION public.record_key(organization uuid, kind text, value text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN hashtextextended(((kind || ':'::text) || lower(value)), uuid_hash_extended(organization, (0)::bigint))
+
+
+CREATE OR REPLACE FUNCTION public.record_keys(organization uuid, action text, area text, scope text, state text, actor text, requester text, roles text[], username text, data_source text, subject text, company text, account_id text)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+declare
+  keys bigint[] := array_remove(array[
+    public.record_key(organization, 'action', action),
+    public.record_key(organization, 'area', area),
+    public.record_key(organization, 'scope', scope),
+    public.record_key(organization, 'state', state),
+    public.record_key(organization, 'actor', actor),
+    public.record_key(organization, 'requester', requester),
+    public.record_key(organization, 'username', username),
+    public.record_key(organization, 'data source', data_source),
+    public.record_key(organization, 'subject', subject),
+    public.record_key(organization, 'company', company),
+    public.record_key(organization, 'account', account_id)], null);
+  role text;
+begin
+  foreach role in array roles loop
+    keys := keys || public.record_key(organization, 'role', role);
+  end loop;
+  return keys;
+end
+$function$
+
+
+CREATE OR REPLACE FUNCTION public.record_search(body text, actor text, requester text, roles text[], username text, data_source text, action text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+declare
+  parsed jsonb := body::jsonb;
+  details text := '';
+begin
+  if parsed -> 'details' is not null then
+    select coalesce(string_agg(value || E'\n', '' order by key collate "C"), '') into details
+      from jsonb_each_text(parsed -> 'details');
+  end if;
+  return lower(E'\n' || action || E'\n' || actor || E'\n'
+               || coalesce(nullif(requester, actor) || E'\n', '')
+               || coalesce(array_to_string(nullif(roles, '{}'), E'\n') || E'\n', '')
+               || coalesce(username || E'\n', '')
+               || coalesce(data_source || E'\n', '')
+               || coalesce((parsed #>> '{subject,name}') || E'\n', '')
+               || details);
+end
 $function$
 

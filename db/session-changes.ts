@@ -197,6 +197,18 @@ export async function decideRole(tx: Transaction, decision: RoleDecision): Promi
   return decided !== undefined
 }
 
+/** Takes a session out of the lists, or with null puts it back; nothing else of it changes. */
+export async function hideSession(
+  tx: Transaction,
+  id: SessionId,
+  hiddenAt: Instant | null,
+): Promise<void> {
+  await rows(tx, `update sessions set hidden_at = :hiddenAt where id = :id`, {
+    id,
+    hiddenAt: isoOrNull(hiddenAt),
+  })
+}
+
 /** Replaces the live client secret of a session by a new one, of which only the verifier is kept. */
 export async function replaceCredential(
   tx: Transaction,

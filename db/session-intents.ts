@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
+import type { ClaimedJob } from './session-jobs.ts'
 import { findRow, iso, preparedRows, rows, type Db, type Transaction } from './store.ts'
 
 /** A session user as it is meant to be, written down before the data source is touched. */
@@ -90,15 +91,29 @@ export async function ensureIntent(tx: Transaction, intent: NewIntent): Promise<
   return written
 }
 
-/** Gives an intent another name, where somebody else's role has the first one. */
-export async function renameIntent(db: Db, id: SessionId, username: string): Promise<void> {
+/**
+ * Gives an intent another name, where somebody else's role has the first one, unless another broker
+ * has taken its grant over since or given it one already.
+ */
+export async function renameIntent(
+  db: Db,
+  { sessionId, kind, claim }: Pick<ClaimedJob, 'sessionId' | 'kind' | 'claim'>,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
   await rows(
     db,
     `update session_users
-        set username = :username
-      where session_id = :id
-        and role_oid is null`,
-    { id, username },
+        set username = :to
+      where session_id = :sessionId
+        and username = :from
+        and role_oid is null
+        and exists (select
+                      from session_jobs
+                     where session_id = :sessionId
+                       and kind = :kind
+                       and claimed_by = :claim
+                       and claimed_until > clock_timestamp())`,
+    { sessionId, kind, claim, from, to },
   )
 }
 

@@ -1,7 +1,9 @@
 import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import type { SessionState } from './sessions.ts'
-import { findRow, type Db } from './store.ts'
+import type { Scope } from './scope.ts'
+import { readerOf } from './session-visibility.ts'
+import { findRow, rows, type Db } from './store.ts'
 
 /** Who brought a session into the state it is in, as the trail says it. */
 export function findLastMove(
@@ -20,4 +22,23 @@ export function findLastMove(
       limit 1`,
     { id },
   )
+}
+
+/** Who brought each of these sessions into the state it is in, by their ids. */
+export async function listLastMovers(
+  db: Db,
+  scope: Scope,
+  ids: readonly SessionId[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = await rows<{ id: string; by: string }>(
+    db,
+    `select distinct on (r.session_id) r.session_id as id, r.actor_name as by
+       from records r
+      where r.session_id = any (cast(:ids as bigint[]))
+        and r.scope = 'session'
+        and (cast(:organization as uuid) is null or r.organization_id = cast(:organization as uuid))
+      order by r.session_id, r.at desc, r.seq desc`,
+    { organization: readerOf(scope)['organization'], ids },
+  )
+  return new Map(found.map(({ id, by }) => [id, by]))
 }

@@ -42,9 +42,18 @@ export interface StatementRow {
 const NUL = /\0/g
 const SHOWN_NUL = '\u2400'
 
-/** Appends a batch in one statement. What is there already stays: shipping twice doubles nothing. */
-export async function appendStatements(db: Db, batch: readonly StatementRow[]): Promise<void> {
-  await rows(
+/** Which statement of which connection. */
+export type StatementPlace = Pick<StatementRow, 'connectionId' | 'number'>
+
+/**
+ * Appends a batch in one statement. What is there already stays: shipping twice doubles nothing.
+ * Returns what was not there.
+ */
+export async function appendStatements(
+  db: Db,
+  batch: readonly StatementRow[],
+): Promise<StatementPlace[]> {
+  const appended = await rows<{ connectionId: string; number: string }>(
     db,
     `insert into statements (session_id, organization_id, connection_id, number, part, part_of, kind, text,
                              text_bytes, text_digest, bind_values, statement_name, portal_name, started_at,
@@ -60,9 +69,11 @@ export async function appendStatements(db: Db, batch: readonly StatementRow[]): 
               "statementName" text, "portalName" text, "startedAt" timestamptz(3),
               milliseconds double precision, tag text, rows bigint, bytes bigint, "copyDigest" text,
               sqlstate text, message text, outcome text, transaction text, "rolledBack" boolean)
-         on conflict (connection_id, number, part, started_at) do nothing`,
+         on conflict (connection_id, number, part, started_at) do nothing
+  returning connection_id as "connectionId", number`,
     { batch: JSON.stringify(batch, showNul) },
   )
+  return appended.map(({ connectionId, number }) => ({ connectionId, number: Number(number) }))
 }
 
 /** The values as the store keeps them, in JSON. */

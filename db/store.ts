@@ -34,6 +34,8 @@ const STATEMENT_DEADLINE_MS = 30_000
 const SILENCE_BEYOND_MS = 2_000
 const CONNECT_DEADLINE_MS = 5_000
 const ACQUIRE_DEADLINE_MS = 10_000
+/** How long a process that froze in the middle of a transaction may keep others waiting for its locks. */
+const FROZEN_MS = 10_000
 /** As long as a broker's claim on a job; see CLAIM_SECONDS. */
 const IDLE_IN_TRANSACTION_MS = 3_000
 const POOL_SIZE = 10
@@ -50,11 +52,12 @@ TYPES.setTypeParser(TIMESTAMPTZ, parseInstant)
 
 /**
  * Opens a pool on the store; nothing is dialled until the first statement. A statement is given up
- * after `deadlineMs`, by the store itself or, soon after, by us.
+ * after `deadlineMs`, by the store itself or, soon after, by us; a transaction in which nothing was
+ * asked for `frozenMs` is ended by the store (manual, "idle_in_transaction_session_timeout").
  */
 export function openStore(
   url: string,
-  { poolSize = POOL_SIZE, deadlineMs = STATEMENT_DEADLINE_MS } = {},
+  { poolSize = POOL_SIZE, deadlineMs = STATEMENT_DEADLINE_MS, frozenMs = FROZEN_MS } = {},
 ): Store {
   const db = knex({
     client: 'pg',
@@ -66,6 +69,7 @@ export function openStore(
       },
       application_name: 'daypass',
       statement_timeout: deadlineMs,
+      idle_in_transaction_session_timeout: frozenMs,
       connectionTimeoutMillis: CONNECT_DEADLINE_MS,
       keepAlive: true,
     },

@@ -36,7 +36,7 @@ export interface TaskDone {
   /** Null where the record has no start: then it was done in a moment. */
   readonly startedAt: DateTime<true> | null
   readonly endedAt: DateTime<true>
-  /** In a sentence, or what it was about. */
+  /** In a sentence. */
   readonly result: string
   readonly outcome: 'ok' | 'failed'
 }
@@ -124,9 +124,17 @@ function parseTask(record: AuditRecord): TaskDone {
   }
 }
 
+/** Records of the store's own functions say what was made, and no result. */
 function subjectText(subject: AuditRecord['body']['subject']): string {
-  return subject === undefined ? '' : `${subject.type} ${subject.name}`
+  if (subject === undefined) return ''
+  const month = subject.type === 'partition' && MONTH_OF_PARTITION.exec(subject.name)?.[1]
+  if (!month) return `${subject.type} ${subject.name}`
+  const made = DateTime.fromFormat(month, 'yyyy_MM', { zone: 'utc', locale: 'en' })
+  return `The partition ${subject.name} was made, for ${made.toFormat('LLLL yyyy')}.`
 }
+
+/** `statements_2027_01`. */
+const MONTH_OF_PARTITION = /_(\d{4}_(?:0[1-9]|1[0-2]))$/
 
 function parseInstant(text: string): DateTime<true> | null {
   const instant = DateTime.fromISO(text, { zone: 'utc' })

@@ -7,6 +7,8 @@ type Closing = () => Promise<void> | void
 export class Shutdown {
   readonly #closings: { name: string; close: Closing }[] = []
   readonly #log: Log
+  /** What the process then ends with: not 0 where a fault ends it. */
+  exitCode = 0
   #running: Promise<void> | undefined
 
   constructor(log: Log) {
@@ -39,15 +41,33 @@ export class Shutdown {
 const CLOSE_DEADLINE_MS = 15_000
 
 /**
- * Closes on SIGINT and SIGTERM and exits 0; exits 1 when closing takes too long. The same when the
+ * One Ctrl-C may come several times: from the terminal to the whole group, from what runs the script,
+ * and as a SIGTERM from the process that started us. In milliseconds.
+ */
+const SAME_REQUEST_MS = 1_000
+/** What shells say of a program that SIGINT ended: 128 + 2. */
+const BROKEN_OFF = 130
+
+/**
+ * Closes on SIGINT and SIGTERM and exits with the shutdown's code; exits 1 when closing takes too long. The same when the
  * process that started us over a channel is gone: one that was killed can send no signal.
+ *
+ * While it closes SIGTERM changes nothing: whoever sends it again would break off what the first one
+ * began. A second SIGINT, of a person who won't wait, ends the process at once with 130.
  */
 export function closeOnSignals(shutdown: Shutdown): void {
+  let closingSince: number | undefined
   const end = (): void => {
+    if (closingSince !== undefined) return
+    closingSince = performance.now()
     setTimeout(() => process.exit(1), CLOSE_DEADLINE_MS).unref()
-    void shutdown.close().then(() => process.exit(0))
+    void shutdown.close().then(() => process.exit(shutdown.exitCode))
   }
-  process.once('SIGINT', end)
-  process.once('SIGTERM', end)
-  process.once('disconnect', end)
+  const endOrBreakOff = (): void => {
+    if (closingSince === undefined) end()
+    else if (performance.now() - closingSince > SAME_REQUEST_MS) process.exit(BROKEN_OFF)
+  }
+  process.on('SIGINT', endOrBreakOff)
+  process.on('SIGTERM', end)
+  process.on('disconnect', end)
 }

@@ -12,7 +12,9 @@ import { answerErrorPage, answerProblem, noteLate, nothingHere } from './failure
 import { noStore, securityHeaders } from './headers.ts'
 import { health } from './pages/health.ts'
 import { ASSETS } from './presenters/page.ts'
-import { apiRoutes, pageRoutes, publicApiRoutes, type Route } from './routes.ts'
+import { apiRoutes, publicApiRoutes } from './api/routes.ts'
+import type { Route } from './route.ts'
+import { pageRoutes } from './routes.ts'
 import { openSignIns } from './sign-in.ts'
 
 const FORM_LIMIT = '64kb'

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Request, RequestHandler, Response } from 'express'
 import { DateTime } from 'luxon'
 import { withRecords, type RecordsOpened } from '../db/audit-download.ts'
-import { NO_FILTER, type AuditFilter } from '../db/audit-filter.ts'
+import type { AuditFilter } from '../db/audit-filter.ts'
 import { appendRecord } from '../db/audit-log.ts'
 import type { AuditRecord } from '../db/audit-record.ts'
 import type { Origin } from '../db/scope.ts'
@@ -17,7 +17,8 @@ import { InvalidRequest } from './errors.ts'
 import { readAuditForm, readDownloadChoice, type DownloadFormat } from './forms/audit-filter.ts'
 import { auditColumns, type AuditColumn } from './presenters/audit-columns.ts'
 import { fileName, jsonLines, textFile, type FileHead } from './presenters/audit-file.ts'
-import { activeFilters, filtersInWords } from './presenters/audit-query.ts'
+import { activeFilters, filtersInWords, unfiltered } from './presenters/audit-query.ts'
+import type { AuditViewName } from './presenters/audit-views.ts'
 import { timeColumn } from './presenters/zones.ts'
 
 /** Each holds a connection of the store; the portal needs the others for everything else. */
@@ -30,6 +31,7 @@ const READER_DEADLINE_MS = 60_000
 interface DownloadPlan {
   readonly format: DownloadFormat
   readonly includeFilters: boolean
+  readonly view: AuditViewName
   readonly filter: AuditFilter
   /** In words, and by name: the words may hold private values. */
   readonly filters: string
@@ -77,12 +79,14 @@ function readPlan(req: Request, central: string): DownloadPlan {
   const form = readAuditForm(req.query, { central })
   const wrong = { ...mistakes, ...(includeFilters ? form.mistakes : {}) }
   if (Object.keys(wrong).length > 0) throw new InvalidRequest(wrong)
-  const filter = includeFilters ? form.filter : { ...NO_FILTER, view: form.filter.view }
   // a file is in Central Manager's zone, and so are the times its head names
-  const selection = { filter, zone: { choice: 'central', name: central } }
+  const inZone = { ...form, zone: { choice: 'central', name: central } }
+  const selection = includeFilters ? inZone : unfiltered(inZone)
+  const { filter } = selection
   return {
     format,
     includeFilters,
+    view: form.view,
     filter,
     filters: filtersInWords(selection),
     filterNames: activeFilters(selection).map(({ name }) => name),
@@ -107,7 +111,7 @@ function recordDownload(
         include_filters: String(plan.includeFilters),
         filters: [...new Set(plan.filterNames)].join(' '),
         rows: String(count),
-        view: plan.filter.view,
+        view: plan.view,
       },
     }),
   )

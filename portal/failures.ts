@@ -6,6 +6,8 @@ import { failureOf, NotFound, type Failure } from './errors.ts'
 import type { Link } from './presenters/pieces.ts'
 import { visibleLines } from './presenters/visible-lines.ts'
 import { visible } from './presenters/visible.ts'
+import { withTimes } from './presenters/zones.ts'
+import { recordRefusal } from './refusals.ts'
 import { render } from './render.ts'
 import { bareShell, openShell, type Shell } from './shell.ts'
 import { findVisit, requestIdOf } from './visit.ts'
@@ -17,8 +19,8 @@ export const nothingHere: RequestHandler = () => {
 
 /** Answers with a problem document (RFC 9457), whatever went wrong. */
 export function answerProblem(deps: PortalDeps): ErrorRequestHandler {
-  return (thrown, req, res, next) => {
-    const failure = noted(deps, req, thrown)
+  return async (thrown, req, res, next) => {
+    const failure = await noted(deps, req, thrown)
     if (res.headersSent) {
       next(thrown)
       return
@@ -48,7 +50,7 @@ function challengeFor(code: string): string {
 /** Answers with the error page, whatever went wrong; it needs no store when that is what failed. */
 export function answerErrorPage(deps: PortalDeps): ErrorRequestHandler {
   return async (thrown, req, res, next) => {
-    const failure = noted(deps, req, thrown)
+    const failure = await noted(deps, req, thrown)
     if (res.headersSent) {
       next(thrown)
       return
@@ -59,13 +61,13 @@ export function answerErrorPage(deps: PortalDeps): ErrorRequestHandler {
       return
     }
     announce(res, failure)
-    const heading = HEADINGS[failure.status] ?? STATUS_CODES[failure.status] ?? 'Error'
-    const { page } = await shellFor(deps, req, { failure, heading })
+    const heading = headingOf(failure)
+    const { page, zones } = await shellFor(deps, req, { failure, heading })
     await render(res, 'error', {
       page,
       status: failure.status,
       heading,
-      sentence: visible(failure.sentence),
+      sentence: withTimes(visible(failure.sentence), zones.central),
       typed: typedIn(req, failure),
       next: linksFrom(req, failure),
       reference: failure.status >= 500 ? requestIdOf(req) : undefined,
@@ -86,6 +88,11 @@ export function noteLate({ log }: PortalDeps): ErrorRequestHandler {
   }
 }
 
+function headingOf({ status, code }: Failure): string {
+  if (code === 'already_decided') return 'Already decided'
+  return HEADINGS[status] ?? STATUS_CODES[status] ?? 'Error'
+}
+
 const HEADINGS: Readonly<Record<number, string>> = {
   400: "This can't be read",
   403: 'This was not allowed',
@@ -104,10 +111,13 @@ function announce(res: Response, { status, retryAfter }: Failure): void {
   if (retryAfter !== undefined) res.set('retry-after', String(retryAfter))
 }
 
-/** What we didn't foresee is our fault and goes to the log whole; a refusal is news for its reader. */
-function noted(deps: PortalDeps, req: Request, thrown: unknown): Failure {
+/** What we didn't foresee is our fault and goes to the log whole; who may not do something is recorded. */
+async function noted(deps: PortalDeps, req: Request, thrown: unknown): Promise<Failure> {
   const failure = failureOf(thrown)
-  if (failure.status < 500) return failure
+  if (failure.status < 500) {
+    await recordRefusal(deps, req, failure)
+    return failure
+  }
   const stack = thrown instanceof Error ? thrown.stack : undefined
   const facts = { request: requestIdOf(req), method: req.method, path: req.path, stack }
   deps.log.error({ ...facts, error: sentenceOf(thrown) }, 'a request failed')
@@ -146,8 +156,13 @@ function typedIn(req: Request, { code }: Failure): string | undefined {
 
 function linksFrom(req: Request, { status }: Failure): Link[] {
   const [session] = /^\/sessions\/[0-9]+/.exec(req.path) ?? []
-  if (status !== 404 && session !== undefined)
-    return [{ href: session, label: 'Back to the session' }]
+  if (status !== 404 && session !== undefined) {
+    const decides = /\/(approval|denial)$/.test(req.path)
+    return [
+      ...(decides ? [{ href: '/approvals', label: 'Pending Approvals' }] : []),
+      { href: session, label: 'Back to the session' },
+    ]
+  }
   const start = findVisit(req) === undefined ? 'Sign in' : 'To the start'
   return [{ href: '/', label: start }]
 }

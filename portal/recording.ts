@@ -4,7 +4,14 @@ import { recordView } from '../db/recording-views.ts'
 import type { Session } from '../db/sessions.ts'
 import { findDroppedRecording, type DroppedRecording } from '../db/retention.ts'
 import { listRunningStatements, type RunningStatement } from '../db/running-statements.ts'
-import { listStatements, type StatementPage } from '../db/statements.ts'
+import {
+  listAround,
+  listStatements,
+  type Statement,
+  type StatementAddress,
+  type StatementPage,
+  type StatementPlace,
+} from '../db/statements.ts'
 import type { PortalDeps } from './deps.ts'
 import type { Visit } from './visit.ts'
 
@@ -25,12 +32,37 @@ export async function readRecording(
   deps: PortalDeps,
   visit: Visit,
   session: Session,
-  place: { readonly after?: string; readonly limit: number },
+  place: StatementPlace,
 ): Promise<Recording> {
   if (!(await beginReading(deps, visit, session))) return { statements: [] }
   const { db } = deps.store
   const page = await listStatements(db, visit.scope, session.id, place)
   return { ...page, dropped: await findDroppedRecording(db, visit.scope, session.id) }
+}
+
+/** How many statements are shown before and behind one. */
+const NEIGHBOURS = 3
+
+/** One statement and those around it on its connection. */
+export interface StatementRead {
+  readonly statement: Statement
+  readonly around: readonly Statement[]
+}
+
+/** A statement with its neighbours; undefined where it is not there, or not for this person to read. */
+export async function readStatement(
+  deps: PortalDeps,
+  visit: Visit,
+  session: Session,
+  address: StatementAddress,
+): Promise<StatementRead | undefined> {
+  if (!(await beginReading(deps, visit, session))) return undefined
+  const around = await listAround(deps.store.db, visit.scope, session.id, {
+    ...address,
+    each: NEIGHBOURS,
+  })
+  const statement = around.find(({ number }) => number === address.number)
+  return statement && { statement, around }
 }
 
 /** What the connections of a session run right now; it is a part of the recording. */

@@ -13,10 +13,13 @@ export interface Views {
   readonly 'sessions/fresh': pages.FreshSessionPage
   readonly 'sessions/show': pages.SessionPage
   readonly 'sessions/running': pages.RunningPage
+  readonly 'sessions/statement': pages.StatementPage
   readonly 'approvals/index': pages.ApprovalsPage
   readonly 'history/index': pages.HistoryPage
   readonly 'audit/index': pages.AuditPage
   readonly 'audit/show': pages.AuditRecordPage
+  readonly 'audit/news': pages.AuditNewsPage
+  readonly 'audit/saved': pages.SavedFiltersPage
   readonly 'data-sources/index': pages.DataSourcesPage
   readonly 'data-sources/check': pages.CheckPage
   readonly 'data-sources/fresh': pages.FreshDataSourcePage

@@ -2,8 +2,8 @@ import { listRoles, type Role } from '../db/roles.ts'
 import type { Scope } from '../db/scope.ts'
 import type { Db } from '../db/store.ts'
 
-/** What a role is for, and what makes it too powerful to lend. */
-export type RoleFacts = Pick<Role, 'description' | 'dangers'>
+/** What a role is for, what makes it too powerful to lend, and how long it is usually lent. */
+export type RoleFacts = Pick<Role, 'description' | 'dangers' | 'defaultMinutes'>
 
 /** What the roles of the scope's organization are for, by their ids. */
 export async function listDescriptions(
@@ -12,5 +12,10 @@ export async function listDescriptions(
   dataSourceId?: string,
 ): Promise<ReadonlyMap<string, RoleFacts>> {
   const roles = await listRoles(db, scope, dataSourceId === undefined ? {} : { dataSourceId })
-  return new Map(roles.map(({ id, description, dangers }) => [id, { description, dangers }]))
+  return new Map(
+    roles.map(({ id, description, dangers, defaultMinutes }) => [
+      id,
+      { description, dangers, defaultMinutes },
+    ]),
+  )
 }

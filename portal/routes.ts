@@ -1,29 +1,21 @@
-import type { RequestHandler } from 'express'
-import { administrationApi } from './api/administration.ts'
-import { alertsApi } from './api/alerts.ts'
-import { checksApi } from './api/checks.ts'
-import { auditApi } from './api/audit.ts'
-import { extensionsApi } from './api/extensions.ts'
-import type { Metrics } from './api/metrics.ts'
-import { openApi } from './api/openapi.ts'
-import { policyChangesApi, policyReadingApi } from './api/policy.ts'
-import { residueApi } from './api/residue.ts'
-import { sessionsApi } from './api/sessions.ts'
-import { tasksApi } from './api/tasks.ts'
 import type { PortalDeps } from './deps.ts'
 import { dataSourcePages, rolePages } from './pages/administration.ts'
 import { alertPages } from './pages/alerts.ts'
 import { auditPages } from './pages/audit.ts'
+import { auditRecordPage } from './pages/audit-record.ts'
+import { savedFilterPages } from './pages/audit-saved.ts'
 import { checkPages } from './pages/checks.ts'
 import { extensionPages } from './pages/extension.ts'
 import { freshSessionPages } from './pages/fresh-session.ts'
 import { groupPages } from './pages/groups.ts'
+import { historyPages } from './pages/history.ts'
 import { home } from './pages/home.ts'
 import { policyPages } from './pages/policy.ts'
 import { runningPage } from './pages/running.ts'
 import { sessionPages } from './pages/session.ts'
 import { sessionLists } from './pages/sessions.ts'
 import { signInPages, type SignInDeps } from './pages/sign-in.ts'
+import { statementPage } from './pages/statement.ts'
 import { taskPages } from './pages/tasks.ts'
 import {
   justificationPages,
@@ -33,12 +25,8 @@ import {
   sourceTermsPages,
 } from './pages/terms.ts'
 import { userPages } from './pages/users.ts'
-
-export interface Route {
-  readonly method: 'get' | 'post'
-  readonly path: string
-  readonly handle: RequestHandler
-}
+import { recordingDownload } from './recording-download.ts'
+import { get, post, type Route } from './route.ts'
 
 /** Every page, and every resource that a form posts to. */
 export function pageRoutes(deps: SignInDeps): readonly Route[] {
@@ -53,12 +41,18 @@ export function pageRoutes(deps: SignInDeps): readonly Route[] {
   return deps.config.portal.mode ? [...always, ...sessionRoutes(deps)] : always
 }
 
+/** Reloading the answer to one of these posts leads back to the session. */
+const POSTED =
+  'approval denial cancellation termination credential hiding hiding/removal repetition extension'.split(
+    ' ',
+  )
+
 function sessionRoutes(deps: PortalDeps): Route[] {
   const lists = sessionLists(deps)
+  const history = historyPages(deps)
   const fresh = freshSessionPages(deps)
   const session = sessionPages(deps)
   const extension = extensionPages(deps)
-  const audit = auditPages(deps)
   return [
     get('/sessions', lists.index),
     post('/sessions', fresh.create),
@@ -69,19 +63,18 @@ function sessionRoutes(deps: PortalDeps): Route[] {
     get('/sessions/termination', lists.back),
     get('/sessions/:id', session.show),
     get('/sessions/:id/running', runningPage(deps)),
+    get('/sessions/:id/statements/download', recordingDownload(deps)),
+    get('/sessions/:id/statements/:connection/:number', statementPage(deps)),
     post('/sessions/:id/approval', session.approve),
     post('/sessions/:id/denial', session.deny),
     post('/sessions/:id/cancellation', session.cancel),
     post('/sessions/:id/termination', session.terminate),
     post('/sessions/:id/credential', session.credential),
-    ...['approval', 'denial', 'cancellation', 'termination', 'credential'].map((resource) =>
-      get(`/sessions/:id/${resource}`, session.back),
-    ),
+    post('/sessions/:id/hiding', history.hide),
+    post('/sessions/:id/hiding/removal', history.showAgain),
     post('/sessions/:id/repetition', fresh.repeat),
     post('/sessions/:id/extension', extension.create),
-    ...['repetition', 'extension'].map((resource) =>
-      get(`/sessions/:id/${resource}`, session.back),
-    ),
+    ...POSTED.map((resource) => get(`/sessions/:id/${resource}`, session.back)),
     get('/extensions/:id', extension.show),
     post('/extensions/:id/approval', extension.approve),
     post('/extensions/:id/denial', extension.deny),
@@ -90,10 +83,25 @@ function sessionRoutes(deps: PortalDeps): Route[] {
       get(`/extensions/:id/${resource}`, extension.show),
     ),
     get('/approvals', lists.approvals),
-    get('/history', lists.history),
+    get('/history', history.index),
+    ...auditRoutes(deps),
+  ]
+}
+
+function auditRoutes(deps: PortalDeps): Route[] {
+  const audit = auditPages(deps)
+  const saved = savedFilterPages(deps)
+  return [
     get('/audit', audit.index),
     get('/audit/download', audit.download),
-    get('/audit/:record', audit.show),
+    get('/audit/news', audit.news),
+    get('/audit/filters', saved.index),
+    post('/audit/filters', saved.create),
+    get('/audit/filters/:id', saved.open),
+    post('/audit/filters/:id', saved.change),
+    post('/audit/filters/:id/deletion', saved.remove),
+    get('/audit/filters/:id/deletion', saved.back),
+    get('/audit/:record', auditRecordPage(deps)),
   ]
 }
 
@@ -168,96 +176,4 @@ function policyRoutes(deps: PortalDeps): Route[] {
     get('/groups/:id/members', groups.back),
     get('/groups/:id/members/removal', groups.back),
   ]
-}
-
-/** What the API answers without a token, under /api/v1. */
-export function publicApiRoutes(): readonly Route[] {
-  return [get('/openapi.json', openApi)]
-}
-
-/** What the API answers to a token, under /api/v1; pages post to the same resources. */
-export function apiRoutes(deps: PortalDeps & { readonly metrics: Metrics }): readonly Route[] {
-  const api = administrationApi(deps)
-  const alerts = alertsApi(deps)
-  const checks = checksApi(deps)
-  const always = [
-    get('/me', api.me),
-    get('/metrics', deps.metrics.show),
-    get('/alerts', alerts.index),
-    get('/alerts/rules', alerts.rules),
-    post('/alerts/rules', alerts.setRule),
-    get('/tasks', tasksApi(deps).index),
-    get('/data-sources', api.dataSources),
-    post('/data-sources', api.createDataSource),
-    post('/data-sources/:name/check', checks.ofSource),
-    post('/roles/:id/check', checks.ofRole),
-    get('/checks/:id', checks.show),
-    get('/roles', api.roles),
-    post('/roles', api.createRole),
-    get('/groups', api.groups),
-    post('/groups', api.createGroup),
-    get('/users', api.users),
-    post('/users', api.createUser),
-    ...policyApiRoutes(deps),
-  ]
-  return deps.config.portal.mode ? [...always, ...sessionApiRoutes(deps)] : always
-}
-
-function policyApiRoutes(deps: PortalDeps): Route[] {
-  const reading = policyReadingApi(deps)
-  const changes = policyChangesApi(deps)
-  return [
-    get('/policy', reading.show),
-    get('/policy/versions', reading.versions),
-    get('/policy/versions/:version', reading.version),
-    post('/policy/justification', changes.changeJustification),
-    post('/policy/justification/trial', changes.tryJustification),
-    post('/policy/request-life', changes.changeRequestLife),
-    post('/policy/recordings', changes.changeRetention),
-    post('/policy/proposals/:id/approval', changes.apply),
-    post('/policy/proposals/:id/rejection', changes.reject),
-    post('/policy/proposals/:id/withdrawal', changes.withdraw),
-    post('/roles/:id/policy', changes.changeRole),
-    post('/groups/:id/definition', changes.defineGroup),
-    post('/groups/:id/members', changes.addMembers),
-    post('/groups/:id/members/removal', changes.removeMembers),
-    post('/data-sources/:id/policy', changes.changeSource),
-  ]
-}
-
-function sessionApiRoutes(deps: PortalDeps): Route[] {
-  const sessions = sessionsApi(deps)
-  const extensions = extensionsApi(deps)
-  const audit = auditApi(deps)
-  return [
-    get('/sessions', sessions.index),
-    post('/sessions', sessions.create),
-    get('/sessions/:id', sessions.show),
-    post('/sessions/:id/approval', sessions.approve),
-    post('/sessions/:id/denial', sessions.deny),
-    post('/sessions/:id/cancellation', sessions.cancel),
-    post('/sessions/:id/termination', sessions.terminate),
-    post('/sessions/:id/credential', sessions.credential),
-    get('/sessions/:id/statements', sessions.statements),
-    get('/sessions/:id/running', sessions.running),
-    get('/sessions/:id/residue', residueApi(deps).ofSession),
-    post('/sessions/:id/repetition', extensions.repeat),
-    post('/sessions/:id/extension', extensions.create),
-    get('/sessions/:id/extensions', extensions.ofSession),
-    get('/extensions', extensions.index),
-    get('/extensions/:id', extensions.show),
-    post('/extensions/:id/approval', extensions.approve),
-    post('/extensions/:id/denial', extensions.deny),
-    post('/extensions/:id/cancellation', extensions.cancel),
-    get('/audit', audit.search),
-    get('/audit/download', audit.download),
-  ]
-}
-
-function get(path: string, handle: RequestHandler): Route {
-  return { method: 'get', path, handle }
-}
-
-function post(path: string, handle: RequestHandler): Route {
-  return { method: 'post', path, handle }
 }

@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { networkOf } from './network.ts'
 
 /** How often somebody may be looked for within a second. */
 export interface Allowance {
@@ -9,8 +9,6 @@ export interface Allowance {
 
 const SECOND = 1
 const EVERYBODY = 'all'
-/** Whoever has one address of IPv6 has a network of so many groups. */
-const NETWORK_GROUPS = 4
 
 /** Keeps guesses at cancel keys from becoming work: for others' processes, and for the store. */
 export class GuessLimit {
@@ -20,6 +18,12 @@ export class GuessLimit {
   constructor({ perAddress, all }: Allowance) {
     this.#perAddress = new RateLimiterMemory({ points: perAddress, duration: SECOND })
     this.#all = new RateLimiterMemory({ points: all, duration: SECOND })
+  }
+
+  /** True until one more would be too often for this address; counts nothing. */
+  async isOpenTo(address: string): Promise<boolean> {
+    const so = await this.#perAddress.get(networkOf(address))
+    return (so?.consumedPoints ?? 0) < this.#perAddress.points
   }
 
   /** False where it was too often; one address can't use up what everybody shares. */
@@ -34,12 +38,4 @@ export class GuessLimit {
 async function consumes(limiter: RateLimiterMemory, key: string): Promise<boolean> {
   const { consumedPoints } = await limiter.penalty(key, 1)
   return consumedPoints <= limiter.points
-}
-
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head.split(':')
-  const zeros = tail === undefined ? [] : Array<string>(NETWORK_GROUPS).fill('0')
-  return [...groups, ...zeros].slice(0, NETWORK_GROUPS).join(':')
 }

@@ -23,15 +23,15 @@ export interface CancelSearchDeps {
 
 /** How long a client waits where nobody says that it was delivered, in milliseconds. */
 const FOUND_MS = 2_000
-/** A lookup among siblings costs a message to each, one through the store a notice to every proxy. */
-const AMONG_SIBLINGS: Allowance = { perAddress: 100, all: 500 }
+/** Wrong keys; among siblings each costs a message to all of them, through the store a notice to every proxy. */
+const WRONG_HERE: Allowance = { perAddress: 100, all: 500 }
 const THROUGH_STORE: Allowance = { perAddress: 10, all: 40 }
 
 /** Brings a cancel request to its backend, wherever the connection is that its key belongs to. */
 export class CancelSearch {
   readonly #deps: CancelSearchDeps
   readonly #notices: CancelNotices
-  readonly #amongSiblings = new GuessLimit(AMONG_SIBLINGS)
+  readonly #wrongHere = new GuessLimit(WRONG_HERE)
   readonly #throughStore = new GuessLimit(THROUGH_STORE)
   readonly #closing = new AbortController()
 
@@ -43,9 +43,17 @@ export class CancelSearch {
   /**
    * Resolves once the request is delivered, or is known or presumed to be nobody's. The client's
    * connection may be closed then, which tells it no more than that: libpq takes it for "delivered".
+   * The signal ends the wait: who was asked by then delivers it all the same.
    */
-  async forward(request: CancelRequest, clientIp: string): Promise<void> {
+  async forward(
+    request: CancelRequest,
+    { clientIp, gone }: { readonly clientIp: string; readonly gone: AbortSignal },
+  ): Promise<void> {
     const { keys, counters, log } = this.#deps
+    if (!(await this.#wrongHere.isOpenTo(clientIp))) {
+      counters.cancelsLimited += 1
+      return
+    }
     const own = keys.find(request)
     if (own) {
       counters.cancelsOwn += 1
@@ -55,7 +63,7 @@ export class CancelSearch {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), FOUND_MS)
     try {
-      const signal = AbortSignal.any([late.signal, this.#closing.signal])
+      const signal = AbortSignal.any([late.signal, this.#closing.signal, gone])
       await Promise.race([this.#elsewhere(request, { clientIp, signal }), abortOf(signal)])
     } catch (error) {
       log.warn({ error: sentenceOf(error) }, 'a cancel request could not be passed on')
@@ -102,10 +110,8 @@ export class CancelSearch {
     sought: Sought,
     { clientIp, signal, askSiblings }: Search,
   ): Promise<{ readonly allowed: boolean; readonly found: boolean }> {
-    if (askSiblings) {
-      if (!(await this.#amongSiblings.allows(clientIp))) return { allowed: false, found: false }
-      if (await askSiblings(sought)) return { allowed: true, found: true }
-    }
+    if (!(await this.#wrongHere.allows(clientIp))) return { allowed: false, found: false }
+    if (await askSiblings?.(sought)) return { allowed: true, found: true }
     if (!(await this.#throughStore.allows(clientIp))) return { allowed: false, found: false }
     return { allowed: true, found: await this.#notices.ask(sought, signal) }
   }

@@ -26,7 +26,7 @@ const KEY_BYTES = 4
 const LONG_KEY_BYTES = 32
 /** How long a server may take over a cancel request, in milliseconds. */
 const PATIENCE_MS = 10_000
-/** Requests remembered per connection: each was made by the key's holder. */
+/** Requests remembered per connection, each made by the key's holder; beyond it the oldest is forgotten. */
 const TAKEN_MOST = 1_000
 
 interface Held {
@@ -64,8 +64,10 @@ export class CancelKeys {
   take({ id, pid, proof }: Sought, secret: Buffer): Cancelable | undefined {
     const given = Buffer.from(proof, 'base64url')
     const held = this.#held(pid).find(({ key }) => isSame(macOf({ id, pid }, key, secret), given))
-    if (!held || held.taken.has(id) || held.taken.size >= TAKEN_MOST) return undefined
+    if (!held || held.taken.has(id)) return undefined
     held.taken.add(id)
+    const [oldest] = held.taken
+    if (held.taken.size > TAKEN_MOST && oldest !== undefined) held.taken.delete(oldest)
     return held.target
   }
 

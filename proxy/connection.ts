@@ -2,7 +2,6 @@ import type { KeyObject } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { admit, databaseFor, findLogin } from '../broker/sessions/admission.ts'
 import type { Gate } from '../broker/sessions/gate.ts'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ProxyLimits } from '../config.ts'
 import type { Store } from '../db/store.ts'
 import { sentenceOf } from '../lib/errors.ts'
@@ -16,13 +15,14 @@ import type { CancelSearch } from './cancel-search.ts'
 import type { CancelKeys } from './cancel.ts'
 import type { Counters } from './counters.ts'
 import type { Deadlines } from './deadline.ts'
+import { TooBusy } from './doorway.ts'
 import { UpstreamLoginError, WireError } from './errors.ts'
 import type { LoginFailures } from './failures.ts'
 import { greet, type Greeting } from './hello.ts'
 import type { Turns } from './io/turns.ts'
 import type { Journal } from './journal/journal.ts'
-import { OnTheWay } from './on-the-way.ts'
-import { Peer, PeerGone } from './peer.ts'
+import type { OnTheWay } from './on-the-way.ts'
+import { PeerGone } from './peer.ts'
 import { fatal, Refusal, SQLSTATE } from './refusal.ts'
 import { Relay } from './relay.ts'
 import type { ServerTls } from './tls.ts'
@@ -64,53 +64,68 @@ interface Admitted {
 /** Somebody who is also logged in on the data source. */
 interface Arrived extends Admitted {
   readonly upstream: Upstream
-  readonly onTheWay: OnTheWay
   readonly unwatch: () => void
 }
 
 /** PostgreSQL's own words where its authentication_timeout has passed. */
-const TOO_SLOW = 'canceling authentication due to timeout'
+const tooSlow = (): Refusal =>
+  new Refusal(SQLSTATE.queryCanceled, 'canceling authentication due to timeout')
+/** What of the time for a login may pass until the start-up packet: of 60 seconds 5. */
+const TO_SPEAK = 1 / 12
 
 /** One client's life up to the relay, which then lives by itself. Each step takes what the one before proved. */
-export async function serveClient(socket: Socket, deps: ProxyDeps): Promise<void> {
-  const peer = new Peer(socket)
-  const clientIp = addressOf(socket)
-  const timer = setTimeout(
-    () => peer.farewell(fatal(SQLSTATE.queryCanceled, TOO_SLOW)),
-    deps.limits.handshakeSeconds * 1000,
-  )
+export async function serveClient(onTheWay: OnTheWay, deps: ProxyDeps): Promise<void> {
+  const { peer } = onTheWay
+  const clientIp = addressOf(peer.socket)
+  const timer = setTimeout(() => onTheWay.refuse(tooSlow()), deps.limits.handshakeSeconds * 1000)
   try {
-    await sleep(deps.failures.waitAtTheDoor(clientIp))
-    const greeting = await greet(peer, deps.tls)
+    await onTheWay.pause(deps.failures.waitAtTheDoor(clientIp))
+    const greeting = await greetSoon(onTheWay, deps)
     if (greeting.hello.kind === 'cancel') {
       // a key of nobody's is ignored, as PostgreSQL does; the close alone says "delivered"
-      await deps.cancels.forward(greeting.hello, clientIp)
-      peer.socket.end()
+      peer.hush()
+      await deps.cancels.forward(greeting.hello, { clientIp, gone: onTheWay.signal })
+      // not its half alone: nobody counts those who have asked and stay
+      peer.socket.destroySoon()
       return
     }
     negotiate(peer, greeting.hello)
-    const gate = await authenticate(peer, { ...greeting, hello: greeting.hello, clientIp }, deps)
+    const asked = { ...greeting, hello: greeting.hello, clientIp }
+    const gate = await authenticate(onTheWay, asked, deps)
+    onTheWay.hasProven = true
     const admitted = await enter(gate, { startup: greeting.hello, clientIp }, deps)
-    await connect(peer, admitted, deps)
+    await connect(onTheWay, admitted, deps)
   } catch (error) {
-    if (!(error instanceof PeerGone)) peer.farewell(lastWords(error, deps))
-    else peer.socket.destroy()
+    const { refusal } = onTheWay
+    if (refusal === undefined && error instanceof PeerGone) peer.socket.destroy()
+    else peer.farewell(lastWords(refusal ?? error, deps))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Until it has spoken nothing is known of a client: its place may be somebody else's soon. */
+async function greetSoon(onTheWay: OnTheWay, { tls, limits }: ProxyDeps): Promise<Greeting> {
+  const seconds = Math.max(1, limits.handshakeSeconds * TO_SPEAK)
+  const timer = setTimeout(() => onTheWay.refuse(tooSlow()), seconds * 1000)
+  try {
+    return await greet(onTheWay.peer, tls)
   } finally {
     clearTimeout(timer)
   }
 }
 
 async function authenticate(
-  peer: Peer,
+  onTheWay: OnTheWay,
   { hello, channelBinding, clientIp }: Greeting & { hello: StartupMessage; clientIp: string },
   { store, mockSecret, attendance, failures }: ProxyDeps,
 ): Promise<Gate> {
   const { user } = hello
   const login = await findLogin(store.db, user)
   const verifier = login?.verifier ?? mockVerifier(mockSecret, user)
-  if ((await proves(peer, verifier, channelBinding)) && login) return login.gate
+  if ((await proves(onTheWay.peer, verifier, channelBinding)) && login) return login.gate
   attendance.strange(user, clientIp, login?.gate)
-  await sleep(failures.note(clientIp, user))
+  await onTheWay.pause(failures.note(clientIp, user))
   throw new Refusal(SQLSTATE.invalidPassword, `password authentication failed for user "${user}"`)
 }
 
@@ -139,13 +154,13 @@ async function enter(
   throw new Refusal(admission.sqlstate, admission.sentence)
 }
 
-async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise<void> {
+async function connect(onTheWay: OnTheWay, admitted: Admitted, deps: ProxyDeps): Promise<void> {
   const { gate, facts, startup } = admitted
-  const client = peer.untilHangUp()
-  const onTheWay = new OnTheWay(peer)
+  const client = onTheWay.peer.untilHangUp()
   const unwatch = deps.deadlines.watch(gate, onTheWay)
   let isThere = false
   try {
+    onTheWay.assertNotOver()
     const upstream = await logIn({
       address: gate.dataSource,
       user: gate.username,
@@ -155,9 +170,9 @@ async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise
       minor: startup.minor,
       signal: AbortSignal.any([client.signal, onTheWay.signal]),
     })
-    await openedOrHungUp(upstream, { ...admitted, onTheWay }, deps)
+    await openedOrHungUp(upstream, { admitted, onTheWay }, deps)
     client.stop()
-    relay(peer, { ...admitted, upstream, onTheWay, unwatch }, deps)
+    relay(onTheWay, { ...admitted, upstream, unwatch }, deps)
     isThere = true
   } catch (error) {
     const refusal = onTheWay.refusal ?? refusalOf(error)
@@ -171,11 +186,11 @@ async function connect(peer: Peer, admitted: Admitted, deps: ProxyDeps): Promise
 
 async function openedOrHungUp(
   { peer, backend }: Upstream,
-  { gate, facts, onTheWay }: Admitted & { readonly onTheWay: OnTheWay },
+  { admitted, onTheWay }: { readonly admitted: Admitted; readonly onTheWay: OnTheWay },
   { attendance }: ProxyDeps,
 ): Promise<void> {
   try {
-    await attendance.opened(gate, facts, backend.pid)
+    await attendance.opened(admitted.gate, admitted.facts, backend.pid)
     onTheWay.assertNotOver()
   } catch (error) {
     peer.socket.destroy()
@@ -184,10 +199,11 @@ async function openedOrHungUp(
 }
 
 function relay(
-  peer: Peer,
-  { gate, facts, startup, upstream, onTheWay, unwatch }: Arrived,
+  onTheWay: OnTheWay,
+  { gate, facts, startup, upstream, unwatch }: Arrived,
   deps: ProxyDeps,
 ): void {
+  const { peer } = onTheWay
   const { backend, statuses, greetings } = upstream
   const target = { address: gate.dataSource, backend }
   const cancelKey = deps.cancelKeys.add(target, startup.minor)
@@ -231,7 +247,8 @@ function relay(
 
 function lastWords(error: unknown, { log, counters }: ProxyDeps): Buffer {
   const refusal = refusalOf(error)
-  counters.refusedWith(refusal.sqlstate)
+  if (refusal instanceof TooBusy) counters.refused.busy += 1
+  else counters.refusedWith(refusal.sqlstate)
   if (
     error !== refusal &&
     !(error instanceof WireError) &&
@@ -251,7 +268,7 @@ function refusalOf(error: unknown): Refusal {
   }
   return new Refusal(
     SQLSTATE.cannotConnectNow,
-    'the proxy can not open connections at the moment: try again soon',
+    "the proxy can't open connections at the moment: try again soon",
   )
 }
 

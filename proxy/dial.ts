@@ -19,12 +19,24 @@ export type Address = Pick<Reached, 'host' | 'port' | 'tlsMode' | 'tlsCa'>
 
 /** How long a data source may take to answer the phone, in milliseconds. */
 const DIAL_MS = 10_000
+/**
+ * A connection on which nothing is under way asks after so long whether the other machine is still
+ * there; libuv asks ten times, a second apart, before it is given up. Short enough for the firewalls
+ * and address translators that forget a silent connection after some minutes. In milliseconds.
+ */
+export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 60_000 } as const
 const YES = 'S'.charCodeAt(0)
 
-/** Connects as the data source's TLS mode demands, never less. Errors: UpstreamLoginError. */
-export async function dial(address: Address): Promise<Dialled> {
+/**
+ * Connects as the data source's TLS mode demands, never less; the signal gives the attempt up. Errors:
+ * UpstreamLoginError.
+ */
+export async function dial(address: Address, signal?: AbortSignal): Promise<Dialled> {
   const socket = open(address)
   const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), DIAL_MS)
+  const giveUp = (): void => void socket.destroy(new Error('given up'))
+  signal?.addEventListener('abort', giveUp)
+  if (signal?.aborted) giveUp()
   const peer = new Peer(socket)
   try {
     await connected(socket)
@@ -36,6 +48,7 @@ export async function dial(address: Address): Promise<Dialled> {
     throw new UpstreamLoginError(`the data source can't be reached: ${sentenceOf(cause)}`)
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
   }
 }
 
@@ -45,10 +58,9 @@ function wantsTls({ host, tlsMode }: Address): boolean {
 }
 
 function open({ host, port }: Address): Socket {
-  const socket = host.startsWith('/')
+  return host.startsWith('/')
     ? connect({ path: join(host, `.s.PGSQL.${port}`), allowHalfOpen: true })
-    : connect({ host, port, allowHalfOpen: true, noDelay: true })
-  return socket.setKeepAlive(true)
+    : connect({ host, port, allowHalfOpen: true, noDelay: true, ...KEEP_ALIVE })
 }
 
 function connected(socket: Socket): Promise<void> {

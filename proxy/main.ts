@@ -21,6 +21,7 @@ import { sampleOf, type RecordingSample, type Sample } from './metrics/sample.ts
 import type { Relay } from './relay.ts'
 import { ProxyServer } from './server.ts'
 import { readServerTls } from './tls.ts'
+import { endUnkept } from './unkept.ts'
 
 export interface ProxyParts {
   readonly config: Pick<Config, 'dataDir' | 'masterKey' | 'partKey' | 'recording'> & {
@@ -34,6 +35,9 @@ export interface ProxyParts {
   readonly shutdown: Shutdown
   /** For tests: stands in for the disk under the journal. */
   readonly write?: JournalOptions['write']
+  readonly sync?: JournalOptions['sync']
+  /** For tests: stands in for the end of the process, which a disk that keeps nothing leads to. */
+  readonly exit?: (code: number) => void
   /** Undefined for a process that has its port to itself. */
   readonly place?: Place
 }
@@ -66,10 +70,12 @@ export async function startProxy(parts: ProxyParts): Promise<RunningProxy> {
   await announceKey(store.db, 'proxy', publicBytesOf(key))
 
   const { number = 1, of = 1, askSiblings } = parts.place ?? {}
-  const { proxyId, journal, recording } = claimJournal(journalFolder(config.dataDir, number), parts)
+  const relays = new Set<Relay>()
+  const folder = journalFolder(config.dataDir, number)
+  const { proxyId, journal, recording } = claimJournal(folder, relays, parts)
   const attendance = new Attendance({ store, proxyId, log })
   await attendance.closeLeftOpen()
-  if (number === 1) await shipLeft(of, parts)
+  if (number === 1) await shipLeft(of, relays, parts)
   shutdown.onClose('connection records', () => attendance.drain())
   const deadlines = new Deadlines(store, log)
   shutdown.onClose('session ends', () => deadlines.close())
@@ -79,7 +85,6 @@ export async function startProxy(parts: ProxyParts): Promise<RunningProxy> {
   const secret = derive(partKey, 'daypass cancel')
   const cancels = new CancelSearch({ keys: cancelKeys, secret, store, log, counters, askSiblings })
   shutdown.onClose('cancel requests', () => cancels.close())
-  const relays = new Set<Relay>()
   const limits = { ...PROXY_LIMITS, ...config.proxy.limits }
   const server = new ProxyServer({
     store,
@@ -112,11 +117,15 @@ export async function startProxy(parts: ProxyParts): Promise<RunningProxy> {
 }
 
 /** Where more processes have been once: what they left is shipped, and their connections are over. */
-async function shipLeft(processes: number, parts: ProxyParts): Promise<void> {
+async function shipLeft(
+  processes: number,
+  relays: ReadonlySet<Relay>,
+  parts: ProxyParts,
+): Promise<void> {
   const { config, store, log } = parts
   for (const folder of leftFolders(config.dataDir, processes)) {
     try {
-      const { proxyId } = claimJournal(folder, parts)
+      const { proxyId } = claimJournal(folder, relays, parts)
       await new Attendance({ store, proxyId, log }).closeLeftOpen()
     } catch (error) {
       log.error({ folder, error: sentenceOf(error) }, 'a recording left behind waits')
@@ -130,8 +139,12 @@ interface ClaimedJournal {
   readonly recording: () => RecordingSample
 }
 
-function claimJournal(folder: string, parts: ProxyParts): ClaimedJournal {
-  const { config, store, log, shutdown, write } = parts
+function claimJournal(
+  folder: string,
+  relays: ReadonlySet<Relay>,
+  parts: ProxyParts,
+): ClaimedJournal {
+  const { config, store, log, shutdown, write, sync, exit = endProcess } = parts
   const { proxyId, release } = claimFolder(folder)
   shutdown.onClose('journal folder', release)
   const { journal, stats, stop } = startRecording({
@@ -141,10 +154,16 @@ function claimJournal(folder: string, parts: ProxyParts): ClaimedJournal {
     proxyId,
     key: openingKey(partKeyOf(config)),
     log,
+    unkept: (error) => endUnkept({ relays, shutdown, exit }, error),
     ...(write ? { write } : {}),
+    ...(sync ? { sync } : {}),
   })
   shutdown.onClose('journal', stop)
   return { proxyId, journal, recording: stats }
+}
+
+function endProcess(code: number): void {
+  process.exit(code)
 }
 
 function partKeyOf({ masterKey, partKey }: Pick<Config, 'masterKey' | 'partKey'>): Buffer {

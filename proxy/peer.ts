@@ -18,6 +18,12 @@ export class Peer {
   #socket: Socket
   readonly #intake = new Intake()
   #failure: Error | undefined
+  /** Words of ours would be taken for something else. */
+  #isWordless = false
+  /** Our last words are said: nothing is read or written any more. */
+  #isOver = false
+  /** Ends the wait for more bytes. */
+  #wake: () => void = () => undefined
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -64,6 +70,7 @@ export class Peer {
   }
 
   write(...packets: readonly Buffer[]): void {
+    if (this.#isOver) return
     this.#socket.write(packets.length === 1 && packets[0] ? packets[0] : Buffer.concat(packets))
   }
 
@@ -75,18 +82,31 @@ export class Peer {
     const encrypted = wrap(plain)
     this.#socket = encrypted
     encrypted.on('error', this.#onError)
+    this.#isWordless = true
     await new Promise<void>((resolve, reject) => {
       encrypted.once(event, resolve)
       encrypted.once('error', reject)
       encrypted.once('close', () => reject(new PeerGone()))
     })
+    this.#isWordless = false
     return encrypted
   }
 
-  /** Last words; the socket closes behind them. */
+  /** From here on it is closed without last words: a cancel request is never answered. */
+  hush(): void {
+    this.#isWordless = true
+  }
+
+  /** Last words; the socket closes behind them. In the middle of a TLS handshake nobody can hear them. */
   farewell(packet: Buffer): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return
+    if (this.#isOver || this.#socket.destroyed || this.#socket.writableEnded) return
+    this.#isOver = true
+    if (this.#isWordless) {
+      this.#socket.destroy()
+      return
+    }
     this.#socket.end(packet)
+    this.#wake()
     // unread bytes would turn our close into a reset, which can overtake the last words
     this.#socket.resume()
     setTimeout(() => this.#socket.destroy(), FAREWELL_MS).unref()
@@ -124,26 +144,29 @@ export class Peer {
   async #more(): Promise<void> {
     const socket = this.#socket
     for (;;) {
+      if (this.#isOver) throw new PeerGone()
       const chunk: unknown = socket.read()
       if (Buffer.isBuffer(chunk)) {
         this.#intake.push(chunk)
         return
       }
       if (socket.destroyed || socket.readableEnded) throw new PeerGone(this.#failure)
-      await readable(socket)
+      await this.#readable()
     }
+  }
+
+  #readable(): Promise<void> {
+    const socket = this.#socket
+    return new Promise((resolve) => {
+      const done = (): void => {
+        socket.off('readable', done).off('end', done).off('close', done)
+        resolve()
+      }
+      this.#wake = done
+      socket.on('readable', done).on('end', done).on('close', done)
+    })
   }
 }
 
 /** How long last words may take to be read, in milliseconds. */
 const FAREWELL_MS = 1_000
-
-function readable(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('readable', done).off('end', done).off('close', done)
-      resolve()
-    }
-    socket.on('readable', done).on('end', done).on('close', done)
-  })
-}

@@ -1,36 +1,17 @@
-import type { Socket } from 'node:net'
-import type { Counters } from './counters.ts'
 import { WireError } from './errors.ts'
 import { openSide } from './io/open-side.ts'
 import type { Side } from './io/side.ts'
-import type { Turns } from './io/turns.ts'
 import { Way } from './io/way.ts'
-import type { Journal } from './journal/journal.ts'
 import { EVENT, type ClosedBody, type OpenedBody } from './journal/events.ts'
 import { JournalError } from './journal/journal.ts'
+import { Probing } from './probing.ts'
 import { fatal, SQLSTATE } from './refusal.ts'
+import type { RelayEnds } from './relay-ends.ts'
 import { Screen } from './statements/screening.ts'
 import { ClientWatch } from './watch/client-watch.ts'
 import { ServerWatch } from './watch/server-watch.ts'
 import { Unanswered } from './watch/unanswered.ts'
 import { encodeNotice, encodeParameterStatus } from './wire/to-client.ts'
-
-export interface RelayEnds {
-  readonly client: Socket
-  readonly upstream: Socket
-  /** Of the process: all its connections write to one journal, in the same turns. */
-  readonly journal: Journal
-  readonly turns: Turns
-  readonly counters: Counters
-  /** Whose connection it is, and what the server reported at login. */
-  readonly speaker: OpenedBody
-  /** Asks the backend to end what it is doing. */
-  readonly cancel: () => void
-  /** Told of a fault of ours; the connection is cut for it. */
-  readonly failed: (error: unknown) => void
-  /** Called once, with the reason in a few words. */
-  readonly over: (why: string) => void
-}
 
 /** How long a cut may wait for the end of the message that is under way, in milliseconds. */
 const BOUNDARY_MS = 500
@@ -38,8 +19,6 @@ const BOUNDARY_MS = 500
 const LAST_BYTES_MOST = 1024 * 1024
 /** How long last words may take to be read. */
 const FAREWELL_MS = 1_000
-/** How often a client that stopped sending is asked whether it still listens. */
-const PROBE_MS = 250
 
 /**
  * Carries one logged-in connection: whole chunks both ways, unchanged, in the journal before they go
@@ -52,13 +31,16 @@ export class Relay {
   /** In the journal. */
   readonly #number: number
   readonly #unanswered = new Unanswered()
+  readonly #screen = new Screen()
   readonly #fromClient: ClientWatch
   readonly #fromServer: ServerWatch
   readonly #question: Way
   readonly #answer: Way
-  /** Where nothing else is under way, a message that changes nothing: to see if anyone is there. */
+  /** A message that changes nothing: to see if anyone is there. */
   readonly #probe: Buffer
-  #probing: NodeJS.Timeout | undefined
+  readonly #probing = new Probing(() => this.probe())
+  /** The server said something since the last probe. */
+  #hasSpoken = false
   #heard = 0
   /** As the client has it: what was judged and not passed on does not count. */
   #atBoundary = true
@@ -70,15 +52,16 @@ export class Relay {
   constructor(ends: RelayEnds) {
     const { journal, counters, speaker } = ends
     this.#ends = ends
+    // what a peer had a say in comes first: once the sockets are taken over, nobody else closes them
+    const screen = this.#screen
+    for (const [name, value] of speaker.statuses) screen.parameterStatus(name, value)
     this.#client = openSide(ends.client)
     this.#upstream = openSide(ends.upstream)
     this.#number = journal.nextConnection()
-    const screen = new Screen()
-    for (const [name, value] of speaker.statuses) screen.parameterStatus(name, value)
     const unanswered = this.#unanswered
     const watching = { events: journal, connection: this.#number, screen, unanswered, counters }
     this.#fromClient = new ClientWatch(watching)
-    this.#fromServer = new ServerWatch(watching)
+    this.#fromServer = new ServerWatch(watching, this.#fromClient)
     this.#question = new Way(this.#client, this.#upstream, (error) => this.#refuse(error))
     this.#answer = new Way(this.#upstream, this.#client)
     const version = speaker.statuses.find(([name]) => name === 'server_version')
@@ -87,7 +70,12 @@ export class Relay {
 
   /** Begins, with the bytes that each side sent right behind its login. */
   start(early: { readonly client: Buffer; readonly upstream: Buffer }): void {
-    this.#tell(EVENT.opened, this.#ends.speaker)
+    const { journal, speaker } = this.#ends
+    this.#tell(EVENT.opened, speaker)
+    journal.live.opened(this.#number, () => ({
+      ...speaker,
+      statuses: [['client_encoding', this.#screen.encoding]],
+    }))
     if (early.upstream.length > 0) this.#serverChunk(early.upstream, early.upstream.length)
     if (early.client.length > 0) this.#clientChunk(early.client, early.client.length)
     this.#client.start({
@@ -131,6 +119,17 @@ export class Relay {
     return this.#heard
   }
 
+  /** True while the server takes no more, so that nothing is read from the client. */
+  get isHeldBack(): boolean {
+    return this.#client.isPaused
+  }
+
+  /** Asks whether the client is there: between two messages, and where the server's own don't ask. */
+  probe(): void {
+    if (!this.#hasSpoken && this.#atBoundary && this.#client.waiting === 0) this.#say(this.#probe)
+    this.#hasSpoken = false
+  }
+
   /** A notice, if the connection is idle: never into the middle of an answer. */
   warn(message: string): boolean {
     const isIdle = this.#atBoundary && this.#unanswered.isEmpty
@@ -170,6 +169,7 @@ export class Relay {
     }
     this.#atBoundary = this.#fromServer.atBoundary
     this.#ends.counters.serverBytes += end
+    this.#hasSpoken = true
     this.#ends.turns.pass(this.#answer, bytes, end)
   }
 
@@ -216,9 +216,7 @@ export class Relay {
     if (this.#isOver || this.#lastWords) return
     this.#ends.turns.flush()
     this.#upstream.end()
-    this.#probing ??= setInterval(() => {
-      if (this.#atBoundary) this.#say(this.#probe)
-    }, PROBE_MS)
+    this.#probing.start()
   }
 
   /** A backend that nobody listens to would go on for hours. */
@@ -233,7 +231,7 @@ export class Relay {
   #serverGone(): void {
     if (this.#isOver || this.#lastWords) return
     const { saidFatal } = this.#fromServer
-    if (this.#fromClient.isTerminated || saidFatal || this.#probing) {
+    if (this.#fromClient.isTerminated || saidFatal || this.#probing.hasBegun) {
       this.#ends.turns.flush()
       this.#client.end()
       this.#end(saidFatal ? 'ended by the data source' : CLIENT_CLOSED)
@@ -259,7 +257,7 @@ export class Relay {
 
   #end(why: string): void {
     this.#isOver = true
-    clearInterval(this.#probing)
+    this.#probing.stop()
     this.#upstream.destroy()
     // unread bytes would turn our close into a reset, which can overtake the last words
     this.#client.resume()
@@ -271,8 +269,9 @@ export class Relay {
   /** Whatever is wrong with it, the connection is over. */
   #tellEnd(why: string): void {
     const now = performance.timeOrigin + performance.now()
+    this.#ends.journal.live.closed(this.#number)
     try {
-      this.#fromClient.finish(now)
+      this.#fromClient.endCopy(now)
       this.#fromServer.finish(now)
       this.#tell(EVENT.closed, { why })
     } catch (error) {
@@ -293,5 +292,6 @@ export class Relay {
 const OUR_FAULT = 'terminating connection: the proxy failed on it'
 const CLIENT_CLOSED = 'closed by the client'
 const SERVER_GONE = 'the data source closed the connection'
-const UNRECORDABLE =
-  'terminating connection: statements can not be recorded at the moment, so none may run'
+/** What a client is told whose statements can't be recorded. */
+export const UNRECORDABLE =
+  "terminating connection: statements can't be recorded at the moment, so none may run"

@@ -1,15 +1,19 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { addressOf, serveClient, type ProxyDeps } from './connection.ts'
-import { Doorway } from './doorway.ts'
+import { KEEP_ALIVE } from './dial.ts'
+import { Doorway, TooBusy } from './doorway.ts'
+import { HeldBack } from './held-back.ts'
+import { OnTheWay } from './on-the-way.ts'
+import { Peer } from './peer.ts'
 import { Quiet } from './quiet.ts'
-import { fatal, SQLSTATE } from './refusal.ts'
+import { Refusal, SQLSTATE } from './refusal.ts'
 
 /** How long connections may take to end once they were told to, in milliseconds. */
 const FAREWELL_MS = 3_000
 const FAREWELL_POLL_MS = 20
-/** How often connections are looked at for how long they have been idle, in milliseconds. */
-const IDLE_LOOK_MS = 1_000
+/** How often connections are looked at in which nothing moves, in milliseconds. */
+const LOOK_MS = 1_000
 const STOPPING = 'the proxy is shutting down'
 
 /** Listens for clients, and ends those there are when it stops. */
@@ -17,18 +21,21 @@ export class ProxyServer {
   readonly #deps: ProxyDeps
   readonly #server: Server
   /** Those that have not logged in yet. */
-  readonly #unknown = new Set<Socket>()
+  readonly #onTheWay = new Set<OnTheWay>()
   readonly #doorway: Doorway
-  readonly #idle: NodeJS.Timeout
+  readonly #looking: NodeJS.Timeout
 
   constructor(deps: ProxyDeps) {
     this.#deps = deps
     this.#doorway = new Doorway(deps.limits)
     const quiet = new Quiet(deps.limits.idleSeconds * 1000)
-    this.#idle = setInterval(() => quiet.look(deps.relays), IDLE_LOOK_MS).unref()
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-      this.#accept(socket),
-    )
+    const heldBack = new HeldBack()
+    this.#looking = setInterval(() => {
+      quiet.look(deps.relays)
+      heldBack.look(deps.relays)
+    }, LOOK_MS).unref()
+    const options = { allowHalfOpen: true, noDelay: true, ...KEEP_ALIVE }
+    this.#server = createServer(options, (socket) => this.#accept(socket))
   }
 
   /** Resolves with the address listened on. Errors: `proxy_port_in_use` and its kin. */
@@ -47,16 +54,22 @@ export class ProxyServer {
   }
 
   /**
-   * Takes nobody new and ends everyone: who does nothing at once, others as soon as their transaction
-   * is over, or when they have had the time that the settings give them.
+   * Takes nobody new and ends everyone: who is logging in or does nothing at once, others as soon as
+   * their transaction is over, or when they have had the time that the settings give them.
    */
   async close(): Promise<void> {
-    clearInterval(this.#idle)
+    clearInterval(this.#looking)
     this.#server.close()
-    for (const socket of this.#unknown) socket.destroy()
+    const turnedAway = [...this.#onTheWay]
+    const refusal = new Refusal(SQLSTATE.cannotConnectNow, `${STOPPING}: try again in a moment`)
+    for (const client of turnedAway) client.refuse(refusal)
     const { relays, limits } = this.#deps
+    const isAnyoneLeft = (): boolean =>
+      relays.size > 0 ||
+      this.#onTheWay.size > 0 ||
+      turnedAway.some(({ peer }) => !peer.socket.destroyed)
     const graceEnds = performance.now() + limits.drainSeconds * 1000
-    for (let now = performance.now(); relays.size > 0; now = performance.now()) {
+    for (let now = performance.now(); isAnyoneLeft(); now = performance.now()) {
       for (const relay of [...relays]) {
         if (!relay.isQuiet && now < graceEnds) continue
         relay.cut(SQLSTATE.adminShutdown, `terminating connection: ${STOPPING}`, STOPPING)
@@ -69,28 +82,28 @@ export class ProxyServer {
   #accept(socket: Socket): void {
     const address = addressOf(socket)
     const isSlowed = this.#deps.failures.waitAtTheDoor(address) > 0
-    const refused = this.#doorway.enter(address, isSlowed)
-    if (refused !== undefined) {
+    const onTheWay = new OnTheWay(new Peer(socket))
+    const leave = this.#doorway.enter({ address, isSlowed }, onTheWay)
+    if (leave instanceof TooBusy) {
       this.#deps.counters.refused.busy += 1
-      refuse(socket, refused)
+      refuse(socket, leave)
       return
     }
-    this.#unknown.add(socket)
-    serveClient(socket, this.#deps)
+    this.#onTheWay.add(onTheWay)
+    serveClient(onTheWay, this.#deps)
       .catch((error: unknown) => {
         this.#deps.log.error({ error: sentenceOf(error) }, 'a connection failed')
         socket.destroy()
       })
       .finally(() => {
-        this.#unknown.delete(socket)
-        this.#doorway.leave(address)
+        this.#onTheWay.delete(onTheWay)
+        leave()
       })
   }
 }
 
-function refuse(socket: Socket, sentence: string): void {
-  socket.on('error', () => undefined)
-  socket.end(fatal(SQLSTATE.tooManyConnections, sentence))
+function refuse(socket: Socket, { response }: Refusal): void {
+  socket.end(response)
   socket.destroySoon()
 }
 

@@ -6,6 +6,7 @@ import { ScramClient } from './scram/client.ts'
 import { Body } from './wire/body.ts'
 import { FROM_SERVER } from './wire/codes.ts'
 import type { Message } from './wire/intake.ts'
+import { HEADER_BYTES } from './wire/limits.ts'
 import {
   readAuthentication,
   readBackendKey,
@@ -47,6 +48,8 @@ export interface Upstream {
 
 /** The newest protocol 3.minor that we speak; 3.1 was never made. */
 const NEWEST_MINOR = 2
+/** What a server may report and warn of at login, in bytes: PostgreSQL's own words are some hundred. */
+const SAID_MOST = 1024 * 1024
 /** invalid_authorization_specification and its kin: they would tell the backend's role and password. */
 const AUTHORIZATION_CLASS = '28'
 
@@ -55,8 +58,8 @@ const AUTHORIZATION_CLASS = '28'
  * are the client's business; UpstreamLoginError otherwise.
  */
 export async function logIn(login: UpstreamLogin): Promise<Upstream> {
-  const { peer, channelBinding } = await dial(login.address)
   const { user, database, parameters, signal } = login
+  const { peer, channelBinding } = await dial(login.address, signal)
   const minor = login.minor >= NEWEST_MINOR ? NEWEST_MINOR : 0
   const giveUp = (): void => void peer.socket.destroy()
   signal.addEventListener('abort', giveUp)
@@ -123,9 +126,11 @@ async function readUntilReady(peer: Peer): Promise<Upstream> {
   const statuses: [string, string][] = []
   const [beforeKey, behindKey]: [Buffer[], Buffer[]] = [[], []]
   let backend: BackendKey | undefined
-  for (;;) {
+  for (let said = 0; ;) {
     const message = await readMessage(peer)
     const { type, body } = message
+    said += body.length + HEADER_BYTES
+    if (said > SAID_MOST) throw brokeProtocol()
     if (type === FROM_SERVER.backendKey) {
       if (backend) throw brokeProtocol()
       backend = readBackendKey(new Body(body))

@@ -40,6 +40,7 @@ export const TARGETS = [
   'pgaudit',
   'logall',
   'daypass',
+  'daypass-unix',
   'daypass-strict',
   'daypass-tls',
 ] as const
@@ -52,15 +53,8 @@ export async function startTargets(
 ): Promise<Target[]> {
   await keep(() => Promise.resolve(), stopClusters)
   const server = await startServer(folder)
-  const world = await GrantedWorld.make({
-    host: '127.0.0.1',
-    port: server.port,
-    superuserUrl: (database = 'postgres') => server.url({ database }),
-  })
-  const makers = makersOf({ folder, server, world })
+  const makers = makersOf({ folder, server, world: await filledWorld(server, '127.0.0.1') })
   const targets: Target[] = []
-  await runTool('pgbench', ['-i', '-q', '-s', SCALE], superuserOf(server, world.database))
-  await world.onShop('grant all on all tables in schema public to public')
   for (const name of names) {
     try {
       targets.push(await makers[name]())
@@ -69,6 +63,18 @@ export async function startTargets(
     }
   }
   return targets
+}
+
+/** A store, and a filled database that the proxy reaches by this host or socket directory. */
+async function filledWorld(server: EmbeddedPostgres, host: string): Promise<GrantedWorld> {
+  const world = await GrantedWorld.make({
+    host,
+    port: server.port,
+    superuserUrl: (database = 'postgres') => server.url({ database }),
+  })
+  await runTool('pgbench', ['-i', '-q', '-s', SCALE], superuserOf(server, world.database))
+  await world.onShop('grant all on all tables in schema public to public')
+  return world
 }
 
 interface Bench {
@@ -111,6 +117,11 @@ function makersOf(bench: Bench): Readonly<Record<TargetName, () => Promise<Targe
     logall: () =>
       directly(bench, 'logall', `set log_statement = 'all'; alter role %r set log_duration = on`),
     daypass: () => startProxy(bench, 'daypass', 'prompt'),
+    'daypass-unix': async () => {
+      const { server } = bench
+      const world = await filledWorld(server, server.socketDir ?? '127.0.0.1')
+      return startProxy({ ...bench, world }, 'daypass-unix', 'prompt')
+    },
     'daypass-strict': () => startProxy(bench, 'daypass-strict', 'strict'),
     'daypass-tls': () => startProxy(bench, 'daypass-tls', 'prompt'),
   }

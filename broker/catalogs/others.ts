@@ -1,3 +1,4 @@
+import { VERSION_16 } from '../sources/data-source.ts'
 import { extensionOf, FIRST_OWN_OID, rightsOf } from './sql.ts'
 
 /** Schemas, extensions, publications, servers, and what else a database can hold. */
@@ -91,5 +92,15 @@ select 'rights on ' || i.type, i.identity, '{}', array[b.owner::int8], json_buil
  cross join lateral pg_identify_object(b.classid, b.oid, 0) i
  where b.oid < ${FIRST_OWN_OID}
    and b.list is not null
-   and b.list is distinct from s.initprivs`
+   and b.list is distinct from s.initprivs
+ union all
+-- before 16 a session user may prepare as a role it asked for, and removal looks for its own alone;
+-- later ones can't, and their names would only come and go with whoever prepares all day
+select 'prepared transaction', x.gid, '{}', array_remove(array[r.oid::int8], null),
+       json_build_object('owner', x.owner,
+                         'prepared', to_char(x.prepared at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS') || ' UTC')
+  from pg_prepared_xacts x
+  left join pg_roles r on r.rolname = x.owner
+ where x.database = current_database()
+   and current_setting('server_version_num')::integer < ${String(VERSION_16)}`
 }

@@ -14,7 +14,7 @@ import type { Session, SessionRole } from '../../db/sessions.ts'
 import { iso, type Store, type Transaction } from '../../db/store.ts'
 import { announceExtensionDecided } from '../letters/announce.ts'
 import { Refused } from '../errors.ts'
-import { refuseTooPowerful } from './lending.ts'
+import { refuseUnlendable } from './lending.ts'
 import { recordExtension, type ExtensionEvent } from './records.ts'
 import { extendedSession } from './session.ts'
 import { checkText, refuseOverdue, requireReason } from '../sessions/lifecycle.ts'
@@ -48,7 +48,7 @@ export async function approveExtension(
     const taken = await takeExtension(tx, scope, id)
     const { session, at } = taken
     const voted = rolesToDecide(taken, scope)
-    await refuseTooPowerful(tx, taken)
+    await refuseUnlendable(tx, taken)
     for (const { id: roleId } of voted) {
       await insertExtensionApproval(tx, {
         extensionId: id,

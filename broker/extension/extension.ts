@@ -38,11 +38,11 @@ export async function requestExtension(
   return store.change(async (tx) => {
     const taken = await takeSession(tx, scope, id)
     const { session, at } = taken
-    const end = await getOpenEnd(tx, scope, taken)
+    const { start, end } = await getOpenWindow(tx, scope, taken)
     await refuseSecond(tx, session)
     const policyVersion = await holdPolicyVersion(tx, session.organizationId)
     const roles = await rolesToday(tx, scope, session)
-    const resolved = resolveExtension(command, { end, roles, now: at })
+    const resolved = resolveExtension(command, { start, end, roles, now: at })
     const faults = {
       ...('faults' in resolved ? resolved.faults : {}),
       ...(await sourceFaults(tx, scope, session, command)),
@@ -78,8 +78,8 @@ export async function requestExtension(
   })
 }
 
-/** The end of a session that its requester may ask to move. */
-async function getOpenEnd(tx: Transaction, { person }: PersonScope, taken: Taken) {
+/** The window of a session whose end its requester may ask to move. */
+async function getOpenWindow(tx: Transaction, { person }: PersonScope, taken: Taken) {
   const { session } = taken
   if (!isOwnRequest(session, person)) {
     const { username } = session.requester
@@ -89,14 +89,15 @@ async function getOpenEnd(tx: Transaction, { person }: PersonScope, taken: Taken
     )
   }
   if (isOver(session.state)) throw await stateChanged(tx, session)
-  if (session.state !== 'GRANTED' || session.end === null) {
+  const { state, start, end } = session
+  if (state !== 'GRANTED' || start === null || end === null) {
     throw new Refused(
       'session_not_granted',
-      `Session ${session.id} is ${session.state}: only a session that is open can be extended.`,
+      `Session ${session.id} is ${state}: only a session that is open can be extended.`,
     )
   }
   refuseOverdue(taken)
-  return session.end
+  return { start, end }
 }
 
 async function refuseSecond(tx: Transaction, { id }: Session): Promise<void> {

@@ -8,19 +8,33 @@ export interface AskedExtension {
 }
 
 /** What an extension starts from. */
-export interface Extendable {
+export interface Extendable extends Limited {
   readonly end: DateTime<true>
+}
+
+/** What says how far an extension may reach. */
+export interface Limited {
+  /** When the session began. */
+  readonly start: DateTime<true>
   /** As the policy has them today. */
-  readonly roles: readonly RoleTimes[]
+  readonly roles: readonly (RoleTimes & { readonly approvalsNeeded: number })[]
+  /** The moment of asking. */
   readonly now: DateTime<true>
+}
+
+/** How far an extension may reach. */
+export interface Limit {
+  readonly binding: RoleTimes
+  readonly latest: DateTime<true>
+  /** `role1 may be had for at most 60 minutes from now on`. */
+  readonly sentence: string
+  /** What to do where the session lasts that long already. */
+  readonly remedy: string
 }
 
 const MINUTE_MS = 60_000
 
-/**
- * The end that an extension means, or what is wrong with it: from the moment of asking no role is
- * had for longer than its maximum. Refuses what goes beyond that and never shortens.
- */
+/** The end that an extension means, or what is wrong with it. Refuses what goes too far and never shortens. */
 export function resolveExtension(
   asked: AskedExtension,
   extendable: Extendable,
@@ -30,18 +44,36 @@ export function resolveExtension(
   const newEnd =
     asked.end?.toUTC() ??
     extendable.end.plus({ milliseconds: Math.round((asked.minutes ?? 0) * MINUTE_MS) })
-  const latest = latestEnd(extendable)
-  if (latest === undefined || newEnd <= latest) return { newEnd }
-  return { faults: { [asked.end === undefined ? 'minutes' : 'end']: tooLong(asked, extendable) } }
+  const limit = findLimit(extendable)
+  if (limit === undefined || newEnd <= limit.latest) return { newEnd }
+  const field = asked.end === undefined ? 'minutes' : 'end'
+  return { faults: { [field]: tooLong(asked, extendable.end, limit) } }
 }
 
-/** The latest end that may be asked for now; undefined where no role sets one. */
-export function latestEnd({
-  roles,
-  now,
-}: Pick<Extendable, 'roles' | 'now'>): DateTime<true> | undefined {
+/**
+ * No role is had for longer than its maximum, from the moment of asking; where nobody has to approve
+ * that, from the start of the session: otherwise its requester alone could keep it open for ever.
+ * Undefined where no role sets a maximum.
+ */
+export function findLimit({ start, roles, now }: Limited): Limit | undefined {
   const binding = bindingMaximum(roles)
-  return binding && now.plus({ minutes: binding.maximumMinutes })
+  if (binding === undefined) return undefined
+  const { name, maximumMinutes: minutes } = binding
+  const isDecided = roles.some(({ approvalsNeeded }) => approvalsNeeded > 0)
+  const most = `${name} may be had for at most ${String(minutes)} minutes`
+  return isDecided
+    ? {
+        binding,
+        latest: now.plus({ minutes }),
+        sentence: `${most} from now on`,
+        remedy: 'ask nearer to its end',
+      }
+    : {
+        binding,
+        latest: start.plus({ minutes }),
+        sentence: `${most} in all, as nobody has to approve it`,
+        remedy: 'ask for a new session',
+      }
 }
 
 function faultsOf(
@@ -64,15 +96,15 @@ function faultsOf(
   return undefined
 }
 
-function tooLong({ end }: AskedExtension, { end: oldEnd, roles, now }: Extendable): string {
-  const binding = bindingMaximum(roles)
-  const latest = latestEnd({ roles, now })
-  if (binding === undefined || latest === undefined) throw new Error('nothing binds this extension')
-  const most = `${binding.name} may be had for at most ${String(binding.maximumMinutes)} minutes from now on`
+function tooLong(
+  { end }: AskedExtension,
+  oldEnd: DateTime<true>,
+  { latest, sentence, remedy }: Limit,
+): string {
   const more = Math.floor((latest.toMillis() - oldEnd.toMillis()) / MINUTE_MS)
-  if (more < 1) return `${most}, and the session lasts that long already: ask nearer to its end.`
+  if (more < 1) return `${sentence}, and the session lasts that long already: ${remedy}.`
   if (end !== undefined) {
-    return `${most}: choose an end no later than ${wallText(latest.setZone(end.zone))}.`
+    return `${sentence}: choose an end no later than ${wallText(latest.setZone(end.zone))}.`
   }
-  return `${most}: enter ${String(more)} more ${more === 1 ? 'minute' : 'minutes'} or fewer.`
+  return `${sentence}: enter ${String(more)} more ${more === 1 ? 'minute' : 'minutes'} or fewer.`
 }

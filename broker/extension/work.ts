@@ -8,8 +8,9 @@ import { identifier, literal } from '../sources/identifiers.ts'
 import { BROKER, getSession, snapshotOf, takeSession } from '../sessions/moves.ts'
 import { systemOriginOf } from '../origins.ts'
 import { exclusively, findRole, isOurs, run } from '../session-users/session-users.ts'
+import { unhindered } from '../session-users/session-lock.ts'
 import { isOver } from '../sessions/session.ts'
-import { attempt, workOff } from '../scheduling/work.ts'
+import { attempt, refuseLost, workOff } from '../scheduling/work.ts'
 
 /** One statement each, so many fit under one claim. */
 const EXTENSIONS_AT_ONCE = 100
@@ -39,20 +40,26 @@ async function extendSession(deps: BrokerDeps, target: Target, job: ClaimedJob):
       await finishJob(db, job)
       return
     }
-    const moved = await moveValidity(target, { name: username, sessionUuid: uuid, end })
+    const moved = await unhindered({ deps, target }, intent, () =>
+      moveValidity(target, { name: username, sessionUuid: uuid, end }, () => refuseLost(db, job)),
+    )
     if (await recordExtended(deps, job, { end, moved, startedAt })) return
   }
 }
 
 /**
  * Sets until when a session user may log in, unless its removal has begun or it is not ours; tells
- * whether it was set. It never lets anybody in again: a user that was shut out stays so.
+ * whether it was set. It never lets anybody in again: a user that was shut out stays so. `mayGoOn` is
+ * asked once the session's lock is held, and throws where the change is not ours to make any more: an
+ * end that moved once more must not be taken back by who was late.
  */
 export function moveValidity(
   target: Target,
   user: { readonly name: string; readonly sessionUuid: string; readonly end: DateTime<true> },
+  mayGoOn: () => Promise<void>,
 ): Promise<boolean> {
   return exclusively(target, user.sessionUuid, async () => {
+    await mayGoOn()
     const found = await findRole(target, user.name)
     if (found === undefined || !isOurs(found, user.sessionUuid)) return false
     // the mark that removal leaves with its first step

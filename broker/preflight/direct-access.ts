@@ -82,8 +82,9 @@ export function judgeAccess(facts: AccessFacts, entry: Entry): Exposure {
   if (facts.rules !== undefined) return judgeRules(facts, facts.rules)
   const remedy = readingRules(facts.login)
   if (entry === 'rejected') {
-    const sentence = 'pg_hba lets no session user in from where the broker runs.'
-    return { state: 'closed', finding: finding('ok', sentence) }
+    const from = facts.brokerAddress ?? 'the socket'
+    const sentence = `pg_hba keeps session users out from ${from}, where the broker runs. Whether it does elsewhere can't be told, because the broker may not read it. Let it read the rules, and they are judged.`
+    return { state: 'unknown', finding: finding('note', sentence, remedy) }
   }
   if (entry === 'unknown' || facts.sameHost) {
     const why =
@@ -98,13 +99,14 @@ export function judgeAccess(facts: AccessFacts, entry: Entry): Exposure {
 }
 
 function judgeRules(facts: AccessFacts, rules: readonly HbaRule[]): Exposure {
-  const ranges = openRanges(rules, facts.memberships)
-  const wide = ranges.filter((range) => !isOneHost(range) && !isLoopback(range))
-  if (wide.length > 0) {
-    const sentence = `Session users can log in to the data source directly: pg_hba lets them in from ${wide.map(textOf).join(', ')}, so recording can be walked around.`
+  const entrances = findEntrances(rules, facts.memberships)
+  const wide = entrances.filter(({ range }) => !isOneHost(range) && !isLoopback(range))
+  const doubtful = entrances.filter((entrance) => entrance.isBelieved || wide.includes(entrance))
+  if (doubtful.length > 0) {
+    const sentence = `Session users can log in to the data source directly: pg_hba lets them in from ${doubtful.map(describe).join(', ')}, so recording can be walked around.`
     return { state: 'open', finding: finding('warning', sentence, linesFor(facts)) }
   }
-  const from = ranges.map(textOf).join(', ')
+  const from = entrances.map(describe).join(', ')
   const sentence =
     from === ''
       ? "pg_hba lets session users in from nowhere, so proxies can't work."
@@ -118,24 +120,39 @@ interface Range {
   readonly bits: number | undefined
 }
 
+/** A way in for some session user to some database. */
+interface Entrance {
+  readonly range: Range
+  /** True where whoever connects is whoever they say, so that no password keeps anybody to the proxies. */
+  readonly isBelieved: boolean
+}
+
+/** Methods that prove nothing: `ident` asks the very host that the connection comes from. */
+const BELIEVING: ReadonlySet<string> = new Set(['trust', 'ident'])
+
 /**
- * From where some session user gets in to some database. The first line that fits decides, so what
- * an earlier line turns away for all of them stays away; ranges are nested or apart, never across.
+ * The first line that fits decides, so what an earlier line decides for all of them is decided;
+ * ranges are nested or apart, never across.
  */
-function openRanges(rules: readonly HbaRule[], memberships: readonly string[]): Range[] {
-  const open = new Map<string, Range>()
+function findEntrances(rules: readonly HbaRule[], memberships: readonly string[]): Entrance[] {
+  const found = new Map<string, Entrance>()
   for (const encrypted of [true, false]) {
     const decided: Range[] = []
     for (const rule of rules) {
       const range = rangeOf(rule)
       if (range === undefined || !isFor(rule, encrypted)) continue
       if (decided.some((wider) => isWithin(range, wider))) continue
+      const entrance = { range, isBelieved: BELIEVING.has(rule.method) }
       const turnedAway = rule.method === 'reject'
-      if (!turnedAway && mayMean(rule, memberships)) open.set(textOf(range), range)
+      if (!turnedAway && mayMean(rule, memberships)) found.set(describe(entrance), entrance)
       if (meansAll(rule)) decided.push(range)
     }
   }
-  return [...open.values()]
+  return [...found.values()]
+}
+
+function describe({ range, isBelieved }: Entrance): string {
+  return isBelieved ? `${textOf(range)} without a password` : textOf(range)
 }
 
 function isFor({ type }: HbaRule, encrypted: boolean): boolean {
@@ -212,10 +229,16 @@ function linesFor({ login, brokerAddress }: AccessFacts): string {
   const broker = brokerAddress ?? '<broker address>'
   return [
     '# in pg_hba.conf, above all other lines; then: select pg_reload_conf();',
-    `hostssl all ${login} ${broker}/${broker.includes(':') ? '128' : '32'} scram-sha-256`,
+    `hostssl all ${hbaName(login)} ${broker}/${broker.includes(':') ? '128' : '32'} scram-sha-256`,
     `hostssl all +${MARKER} <proxy address>/32 scram-sha-256`,
     `host    all +${MARKER} all reject`,
   ].join('\n')
+}
+
+/** A name as pg_hba.conf takes it: what isn't plain, or means something there, stands in quotes. */
+function hbaName(name: string): string {
+  const isPlain = /^[\w$-]+$/.test(name) && name !== 'all'
+  return isPlain ? name : `"${name.replaceAll('"', '""')}"`
 }
 
 /** What lets the broker read the rules, so that nothing has to be guessed. */

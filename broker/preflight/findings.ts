@@ -12,15 +12,18 @@ export function finding(verdict: Verdict, sentence: string, remedy?: string): Fi
 }
 
 /**
- * The latest minor releases when this was written (postgresql.org/support/versioning, November
- * 2025). What is older than these is old for sure; what is not may be.
+ * Minor releases that were out when this was written: those of August 2026
+ * (postgresql.org/support/versioning), and 15.20. What is older is old for sure; what is not may be.
  */
-const KNOWN_MINORS: Readonly<Record<number, number>> = { 15: 15, 16: 11, 17: 7, 18: 1 }
+const KNOWN_MINORS: Readonly<Record<number, number>> = { 15: 20, 16: 15, 17: 11, 18: 6 }
 /** A session's end is kept by both clocks: this much between them is felt. */
 const SKEW_MS = 5_000
 
+/** What of a data source findings speak of. */
+type Server = Pick<Target, 'version' | 'dataSource'>
+
 /** What the admin login can't do, and what is to be known of its server. */
-export function loginFindings(target: Target, facts: LoginFacts): Finding[] {
+export function loginFindings(target: Server, facts: LoginFacts): Finding[] {
   const login = identifier(facts.name)
   return [
     ...serverFindings(target, facts),
@@ -46,7 +49,7 @@ export function loginFindings(target: Target, facts: LoginFacts): Finding[] {
   ]
 }
 
-function serverFindings({ version, dataSource }: Target, facts: LoginFacts): Finding[] {
+function serverFindings({ version, dataSource }: Server, facts: LoginFacts): Finding[] {
   const [major, minor] = [Math.floor(version / 10_000), version % 10_000]
   const known = KNOWN_MINORS[major] ?? 0
   return [
@@ -66,7 +69,7 @@ function serverFindings({ version, dataSource }: Target, facts: LoginFacts): Fin
       ? [
           finding(
             'note',
-            `max_prepared_transactions is ${facts.preparedTransactions}: what a session user prepares is rolled back when the session ends.`,
+            `max_prepared_transactions is ${facts.preparedTransactions}: ${version < VERSION_16 ? 'what a session user prepares as itself is rolled back when the session ends; what it prepares after SET ROLE stays, holds its locks, and is told of as left behind.' : 'what a session user prepares is rolled back when the session ends.'}`,
           ),
         ]
       : []),
@@ -91,7 +94,7 @@ export function clockFindings(
   ]
 }
 
-function powerFindings({ version }: Target, facts: LoginFacts): Finding[] {
+function powerFindings({ version }: Server, facts: LoginFacts): Finding[] {
   if (facts.superuser) {
     return [
       finding(
@@ -109,7 +112,7 @@ function powerFindings({ version }: Target, facts: LoginFacts): Finding[] {
   ]
 }
 
-function databaseFindings({ dataSource }: Target, facts: LoginFacts): Finding[] {
+function databaseFindings({ dataSource }: Server, facts: LoginFacts): Finding[] {
   const missing = dataSource.databases.filter(
     (name) => name !== '*' && !facts.databases.some((each) => each.name === name),
   )

@@ -19,7 +19,7 @@ import {
   type LoginFacts,
   type RoleFacts,
 } from '../sources/data-source-facts.ts'
-import { judgeAccess, readAccessFacts, type Exposure } from './direct-access.ts'
+import { judgeAccess, readAccessFacts, type AccessFacts, type Exposure } from './direct-access.ts'
 import { readCarried } from './dangers.ts'
 import {
   carriedFindings,
@@ -34,7 +34,7 @@ import {
   sharedRoleFindings,
   type Offered,
 } from './findings.ts'
-import { tryOut } from './trial.ts'
+import { tryOut, type TrialPlan } from './trial.ts'
 import { MARKER } from '../session-users/session-users.ts'
 
 export { lendingFault } from './dangers.ts'
@@ -66,7 +66,18 @@ export function testDataSource(
   return examine(async () => {
     const address = await addressOf(deps, dataSourceId)
     const ours = await storeTime(deps.store.db)
-    return onAddress(address, (target) => lookAround(target, { address, trial, roles, ours }))
+    const here = await onAddress(address, (target) => lookAround(target, { roles, ours }))
+    const elsewhere = await inTurn(address, here.others, findOpenSchemas)
+    const findings = [...here.findings, ...elsewhere.flat()]
+    const { defaultDatabase } = address.dataSource
+    const plan = { address, roles: [], databases: [defaultDatabase] }
+    const tried = await attempt(findings, trial, plan)
+    const exposure = judgeAccess(here.access, tried.entry)
+    return {
+      findings: [...findings, ...tried.findings, exposure.finding],
+      dangers: [],
+      exposure: exposure.state,
+    }
   })
 }
 
@@ -93,8 +104,25 @@ export function testRole(
 ): Promise<Examination> {
   return examine(async () => {
     const address = await addressOf(deps, dataSourceId)
-    return onAddress(address, (target) => lookAtRole(target, { address, trial, offered }))
+    const here = await onAddress(address, (target) => lookAtRole(target, offered))
+    if (here === undefined) return isNotThere(address.dataSource, offered)
+    const { facts, names, blind } = here
+    const others = await inTurn(address, here.others, (there) => lookInside(there, offered, facts))
+    const inside = together([...here.inside, ...others])
+    const findings = [here.lending, ...carriedFindings(offered, inside), ...inside.findings]
+    const plan = { address, roles: [offered.databaseRole], databases: names }
+    const tried = await attempt(findings, trial, plan)
+    return {
+      findings: [...findings, ...tried.findings],
+      dangers: blind && inside.dangers.length === 0 ? undefined : inside.dangers,
+      exposure: 'unknown',
+    }
   })
+}
+
+function isNotThere({ name }: DataSource, { databaseRole }: Offered): Examination {
+  const sentence = `${name} has no role ${JSON.stringify(databaseRole)}.`
+  return { findings: [finding('failed', sentence)], dangers: [], exposure: 'unknown' }
 }
 
 async function addressOf(deps: Reach, dataSourceId: string): Promise<AdminAddress> {
@@ -113,73 +141,64 @@ async function examine(look: () => Promise<Examination>): Promise<Examination> {
   }
 }
 
-interface Surroundings extends Depth {
-  readonly address: AdminAddress
+interface Surroundings {
   readonly roles: readonly string[]
   /** The store's clock. */
   readonly ours: DateTime<true>
 }
 
-async function lookAround(
-  target: Target,
-  { address, trial, roles, ours }: Surroundings,
-): Promise<Examination> {
-  const login = await readLoginFacts(target)
-  const { residueOwner, defaultDatabase } = target.dataSource
-  const shared = await readCarried(target, [MARKER, residueOwner])
-  const findings = [
-    ...loginFindings(target, login),
-    ...clockFindings(target, login, ours.toMillis()),
-    ...sharedRoleFindings(shared),
-    ...(await inDatabases(
-      target,
-      { address, names: openedDatabases(target, login) },
-      async (there) => openSchemaFindings(there.database, await listOpenSchemas(there)),
-    )),
-  ]
-  const tried = await attempt(target, findings, trial, {
-    address,
-    roles: [],
-    databases: [defaultDatabase],
-  })
-  const exposure = judgeAccess(await readAccessFacts(target, roles), tried.entry)
-  return {
-    findings: [...findings, ...tried.findings, exposure.finding],
-    dangers: [],
-    exposure: exposure.state,
-  }
+/** What is seen from the admin login's own database. */
+interface Seen {
+  readonly findings: readonly Finding[]
+  readonly access: AccessFacts
+  /** Databases to be looked into over connections of their own. */
+  readonly others: readonly string[]
 }
 
-interface Looked extends Depth {
-  readonly address: AdminAddress
-  readonly offered: Offered
-}
-
-async function lookAtRole(target: Target, looked: Looked): Promise<Examination> {
-  const { address, trial, offered } = looked
-  const { databaseRole } = offered
+async function lookAround(target: Target, { roles, ours }: Surroundings): Promise<Seen> {
   const login = await readLoginFacts(target)
-  const facts = await readRoleFacts(target, databaseRole)
-  if (facts === undefined) {
-    const sentence = `${target.dataSource.name} has no role ${JSON.stringify(databaseRole)}.`
-    return { findings: [finding('failed', sentence)], dangers: [], exposure: 'unknown' }
-  }
+  const shared = await readCarried(target, [MARKER, target.dataSource.residueOwner])
   const names = openedDatabases(target, login)
-  const inside = await lookInside(target, { ...looked, facts, names })
-  const findings = [
-    lendingFindings(target, login, { offered, facts }),
-    ...carriedFindings(offered, inside),
-    ...inside.findings,
-  ]
-  const tried = await attempt(target, findings, trial, {
-    address,
-    roles: [databaseRole],
-    databases: names,
-  })
   return {
-    findings: [...findings, ...tried.findings],
-    dangers: isBlind(target, login) && inside.dangers.length === 0 ? undefined : inside.dangers,
-    exposure: 'unknown',
+    findings: [
+      ...loginFindings(target, login),
+      ...clockFindings(target, login, ours.toMillis()),
+      ...sharedRoleFindings(shared),
+      ...(names.includes(target.database) ? await findOpenSchemas(target) : []),
+    ],
+    access: await readAccessFacts(target, roles),
+    others: names.filter((name) => name !== target.database),
+  }
+}
+
+async function findOpenSchemas(there: Target): Promise<Finding[]> {
+  return openSchemaFindings(there.database, await listOpenSchemas(there))
+}
+
+/** What is seen of a role from the admin login's own database. */
+interface SeenRole {
+  readonly lending: Finding
+  readonly facts: RoleFacts
+  /** Databases that people may ask for; the others of them are looked into afterwards. */
+  readonly names: readonly string[]
+  readonly others: readonly string[]
+  readonly blind: boolean
+  readonly inside: readonly Inside[]
+}
+
+async function lookAtRole(target: Target, offered: Offered): Promise<SeenRole | undefined> {
+  const login = await readLoginFacts(target)
+  const facts = await readRoleFacts(target, offered.databaseRole)
+  if (facts === undefined) return undefined
+  const names = openedDatabases(target, login)
+  const isOpen = names.includes(target.database)
+  return {
+    lending: lendingFindings(target, login, { offered, facts }),
+    facts,
+    names,
+    others: names.filter((name) => name !== target.database),
+    blind: isBlind(target, login),
+    inside: isOpen ? [await lookInside(target, offered, facts)] : [],
   }
 }
 
@@ -196,24 +215,29 @@ interface Inside {
   readonly cautions: readonly string[]
 }
 
-/** What the role may do in each database; PostgreSQL tells of one at a time. */
+/** What the role may do in the database connected to; PostgreSQL tells of one at a time. */
 async function lookInside(
-  target: Target,
-  { address, offered, facts, names }: Looked & { facts: RoleFacts; names: readonly string[] },
+  there: Target,
+  { databaseRole }: Offered,
+  facts: RoleFacts,
 ): Promise<Inside> {
-  const { databaseRole } = offered
-  const dangers = new Set<string>()
-  const cautions = new Set<string>()
-  const findings = await inDatabases(target, { address, names }, async (there) => {
-    const [carried] = await readCarried(there, [databaseRole])
-    for (const danger of carried?.dangers ?? []) dangers.add(danger)
-    for (const caution of carried?.cautions ?? []) cautions.add(caution)
-    return [
+  const [carried] = await readCarried(there, [databaseRole])
+  return {
+    findings: [
       connectFinding(there.database, databaseRole, facts),
       ...givenFindings(there.database, databaseRole, await readGivenFacts(there, databaseRole)),
-    ]
-  })
-  return { findings, dangers: [...dangers], cautions: [...cautions] }
+    ],
+    dangers: carried?.dangers ?? [],
+    cautions: carried?.cautions ?? [],
+  }
+}
+
+function together(places: readonly Inside[]): Inside {
+  return {
+    findings: places.flatMap(({ findings }) => findings),
+    dangers: [...new Set(places.flatMap(({ dangers }) => dangers))],
+    cautions: [...new Set(places.flatMap(({ cautions }) => cautions))],
+  }
 }
 
 /** The databases that people may ask for, which are there and let the broker in. */
@@ -223,38 +247,27 @@ function openedDatabases({ dataSource }: Target, login: LoginFacts): string[] {
     .map(({ name }) => name)
 }
 
-interface Visit {
-  readonly address: AdminAddress
-  readonly names: readonly string[]
-}
-
-async function inDatabases(
-  target: Target,
-  { address, names }: Visit,
-  look: (there: Target) => Promise<Finding[]>,
-): Promise<Finding[]> {
-  const findings: Finding[] = []
-  for (const database of names) {
-    const found =
-      database === target.database
-        ? await look(target)
-        : await onAddress({ ...address, database }, look)
-    findings.push(...found)
-  }
-  return findings
+/** One connection at a time: beside a removal's there may be one more. */
+async function inTurn<T>(
+  address: AdminAddress,
+  databases: readonly string[],
+  look: (there: Target) => Promise<T>,
+): Promise<T[]> {
+  const found: T[] = []
+  for (const database of databases) found.push(await onAddress({ ...address, database }, look))
+  return found
 }
 
 /** A trial of what is known to fail would only say so a second time. */
 async function attempt(
-  target: Target,
   findings: readonly Finding[],
   trial: boolean,
-  plan: Parameters<typeof tryOut>[1],
+  plan: TrialPlan,
 ): ReturnType<typeof tryOut> {
   if (!trial) return { findings: [], entry: 'unknown' }
   if (findings.some(({ verdict }) => verdict === 'failed' || verdict === 'danger')) {
     const sentence = 'No trial user was made: mend the above first.'
     return { findings: [finding('note', sentence)], entry: 'unknown' }
   }
-  return tryOut(target, plan)
+  return tryOut(plan)
 }

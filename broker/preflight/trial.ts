@@ -51,7 +51,7 @@ export interface Trial {
   readonly entry: Entry
 }
 
-interface TrialPlan {
+export interface TrialPlan {
   readonly address: AdminAddress
   readonly roles: readonly string[]
   /** Databases that it must be able to log in to. */
@@ -65,35 +65,50 @@ export function isTrial({ name, comment, marked }: FoundRole): boolean {
 
 /**
  * Makes a session user, logs in with it, tries what it must not do, and removes it again: each step
- * by the code that sessions go through. Whatever fails is a finding.
+ * by the code that sessions go through, one connection after the other. Whatever fails is a finding.
  */
-export async function tryOut(target: Target, plan: TrialPlan): Promise<Trial> {
-  const name = `dp_trial_${randomBytes(6).toString('hex')}`
-  const secret = randomBytes(SECRET_BYTES).toString('base64url')
+export async function tryOut(plan: TrialPlan): Promise<Trial> {
+  const { address } = plan
+  const user = {
+    name: `dp_trial_${randomBytes(6).toString('hex')}`,
+    secret: randomBytes(SECRET_BYTES).toString('base64url'),
+  }
   try {
-    await ensureSharedRoles(target)
-    await removeOldTrials(target)
-    const user = {
-      name,
-      sessionUuid: TRIAL,
-      verifier: await makeVerifier(secret, { iterations: 1 }),
-      connectionLimit: CONNECTIONS,
-      end: await endOfTrial(target),
-      roles: plan.roles,
-    }
-    await createSessionUser(target, user, UNCHECKED)
+    await onAddress(address, (target) => makeTrial(target, plan, user))
   } catch (error) {
     const findings = [finding('failed', `A trial user can't be made: ${sentenceOf(error)}`)]
     return { findings, entry: 'unknown' }
   }
-  const user = { name, secret }
   try {
-    const seen = await tryUser(target, plan, user)
-    return { ...seen, findings: [...seen.findings, await removal(target, name)] }
+    const seen = await tryUser(plan, user)
+    return { ...seen, findings: [...seen.findings, await removal(address, user.name)] }
   } catch (error) {
-    const gone = await removal(target, name)
+    const gone = await removal(address, user.name)
     return { findings: [finding('failed', sentenceOf(error)), gone], entry: 'unknown' }
   }
+}
+
+interface TrialUser {
+  readonly name: string
+  readonly secret: string
+}
+
+async function makeTrial(
+  target: Target,
+  { roles }: TrialPlan,
+  { name, secret }: TrialUser,
+): Promise<void> {
+  await ensureSharedRoles(target)
+  await removeOldTrials(target)
+  const user = {
+    name,
+    sessionUuid: TRIAL,
+    verifier: await makeVerifier(secret, { iterations: 1 }),
+    connectionLimit: CONNECTIONS,
+    end: await endOfTrial(target),
+    roles,
+  }
+  await createSessionUser(target, user, UNCHECKED)
 }
 
 /** Removes trial users whose broker died before it could; those under way are left alone. */
@@ -110,13 +125,12 @@ export async function removeOldTrials(target: Target): Promise<void> {
   }
 }
 
-async function tryUser(
-  target: Target,
-  { address, roles, databases }: TrialPlan,
-  user: { readonly name: string; readonly secret: string },
-): Promise<Trial> {
-  await enableLogin(target, { name: user.name, sessionUuid: TRIAL }, UNCHECKED)
-  const findings = [await membershipFinding(target, user.name, roles)]
+async function tryUser({ address, roles, databases }: TrialPlan, user: TrialUser): Promise<Trial> {
+  const membership = await onAddress(address, async (target) => {
+    await enableLogin(target, { name: user.name, sessionUuid: TRIAL }, UNCHECKED)
+    return membershipFinding(target, user.name, roles)
+  })
+  const findings = [membership]
   let entry: Entry = 'unknown'
   for (const database of databases) {
     const login = { ...address, url: asUser(address.url, user), database }
@@ -233,14 +247,16 @@ async function endOfTrial({ client }: Target): Promise<DateTime<true>> {
   return end
 }
 
-async function removal(target: Target, name: string): Promise<Finding> {
+async function removal(address: AdminAddress, name: string): Promise<Finding> {
   try {
-    const role = await findRole(target, name)
-    if (role !== undefined) await removeTrial(target, role)
-    if ((await findRole(target, name)) === undefined) {
-      return finding('ok', 'The trial user is gone again.')
-    }
-    return finding('failed', `The trial user ${name} is still there.`)
+    return await onAddress(address, async (target) => {
+      const role = await findRole(target, name)
+      if (role !== undefined) await removeTrial(target, role)
+      if ((await findRole(target, name)) === undefined) {
+        return finding('ok', 'The trial user is gone again.')
+      }
+      return finding('failed', `The trial user ${name} is still there.`)
+    })
   } catch (error) {
     const sentence = `The trial user ${name} can't be removed; its login ends within a minute, and the next check tries again: ${sentenceOf(error)}`
     return finding('failed', sentence)
@@ -255,10 +271,7 @@ async function removeTrial(target: Target, role: FoundRole): Promise<void> {
 }
 
 /** The same server under another login. */
-function asUser(
-  url: string,
-  { name, secret }: { readonly name: string; readonly secret: string },
-): string {
+function asUser(url: string, { name, secret }: TrialUser): string {
   return url.replace(LOGIN, (_, scheme: string) => `${scheme}${name}:${secret}@`)
 }
 

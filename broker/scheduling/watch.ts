@@ -20,6 +20,9 @@ import { raiseAlert, resolveAlerts, type AlertRule, type Breach } from '../../db
 import { listOrganizations, type Organization } from '../../db/people.ts'
 import { systemOrigin, type Origin } from '../../db/scope.ts'
 import { storeTime, type Db, type Store, type Transaction } from '../../db/store.ts'
+import { recordTask } from '../../db/task-records.ts'
+import { originOfDataSource } from '../origins.ts'
+import { getDataSource } from '../sources/data-source.ts'
 
 /** Watching needs the store alone: it works while every data source is away. */
 export interface WatchDeps {
@@ -74,12 +77,28 @@ export async function heedFaults(
     await compare()
   } catch (error) {
     const detail = sentenceOf(error)
-    await keepFault(store.db, { dataSourceId, detail }).catch((unkept: unknown) =>
+    await recordFault(store, dataSourceId, detail).catch((unkept: unknown) =>
       log.warn({ dataSource: dataSourceId, error: sentenceOf(unkept) }, 'a fault was not kept'),
     )
     throw error
   }
   await forgetFault(store.db, dataSourceId)
+}
+
+/** The first of several failures in a row is a record; how long they last is the alert's to say. */
+async function recordFault(store: Store, dataSourceId: string, detail: string): Promise<void> {
+  await store.change(async (tx) => {
+    if (!(await keepFault(tx, { dataSourceId, detail }))) return
+    const dataSource = await getDataSource(store, dataSourceId)
+    const at = await storeTime(tx)
+    await recordTask(tx, await originOfDataSource(tx, dataSource), at, {
+      task: 'reconcile',
+      outcome: 'failed',
+      result: `${dataSource.name} could not be compared with the store: ${detail}`,
+      startedAt: at,
+      dataSource: { id: dataSource.id, name: dataSource.name },
+    })
+  })
 }
 
 async function lookEverywhere(deps: WatchDeps): Promise<void> {

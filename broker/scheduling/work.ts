@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { sentenceOf } from '../../lib/errors.ts'
 import {
   claimJobs,
+  holdsClaim,
   keepClaim,
   releaseJobs,
   type ClaimedJob,
   type JobKind,
 } from '../../db/session-jobs.ts'
+import type { Db } from '../../db/store.ts'
+import { DataSourceError } from '../errors.ts'
 import { isAlive, onDataSource, type BrokerDeps, type Target } from '../sources/data-source.ts'
 import { Overdue, within } from '../sources/deadline.ts'
 import { putOff, putOffAll } from './deferral.ts'
@@ -89,6 +92,15 @@ export async function attempt<T>(
     if (overdue) throw error
     return undefined
   }
+}
+
+/** Errors: `claim_lost`, before anything is changed by one who was taken for dead. */
+export async function refuseLost(db: Db, job: ClaimedJob): Promise<void> {
+  if (await holdsClaim(db, job)) return
+  throw new DataSourceError(
+    'claim_lost',
+    'Its data source was disabled, or another broker has taken over.',
+  )
 }
 
 interface Failure {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isAlive, type Target } from '../sources/data-source.ts'
+import { isAlive, serverErrorIn, type Target } from '../sources/data-source.ts'
 import { DataSourceError } from '../errors.ts'
 
 /** Ending takes milliseconds; a backend that does not react must not hold up the others' removal. */
@@ -27,22 +27,28 @@ export async function endBackends(
   }
 }
 
-async function endTogether(
-  { client }: Target,
-  oids: readonly number[],
-): Promise<ReadonlySet<number>> {
+/**
+ * Tells every backend of these users to end, and does not wait until it has: for those who must not
+ * stay inside while something slow is done. Before endBackends, which says why one does not end.
+ */
+export async function hurryBackends(target: Target, oids: readonly number[]): Promise<void> {
+  if (oids.length === 0) return
+  try {
+    await tellToEnd(target, oids)
+  } catch (error) {
+    if (serverErrorIn(error) === undefined || !(await isAlive(target))) throw error
+    if (oids.length === 1) return
+    const half = Math.ceil(oids.length / 2)
+    await hurryBackends(target, oids.slice(0, half))
+    await hurryBackends(target, oids.slice(half))
+  }
+}
+
+async function endTogether(target: Target, oids: readonly number[]): Promise<ReadonlySet<number>> {
   const deadline = performance.now() + DEADLINE_MS
   let left: ReadonlySet<number> = new Set()
   for (let clear = 0; clear < 2 && oids.length > 0;) {
-    const { rows } = await client.query<{ oid: number }>(
-      `select usesysid as oid
-         from pg_stat_activity
-        where usesysid = any ($1)
-        group by usesysid
-       having count(pg_terminate_backend(pid)) > 0`,
-      [oids],
-    )
-    left = new Set(rows.map(({ oid }) => oid))
+    left = await tellToEnd(target, oids)
     clear = left.size === 0 ? clear + 1 : 0
     if (performance.now() > deadline) return left
     if (clear < 2) await sleep(PAUSE_MS)
@@ -50,7 +56,23 @@ async function endTogether(
   return left
 }
 
-/** The same of one user. Errors: `backends_remain`. */
+/** Those of them who were still there to be told. */
+async function tellToEnd(
+  { client }: Target,
+  oids: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const { rows } = await client.query<{ oid: number }>(
+    `select usesysid as oid
+       from pg_stat_activity
+      where usesysid = any ($1)
+      group by usesysid
+     having count(pg_terminate_backend(pid)) > 0`,
+    [oids],
+  )
+  return new Set(rows.map(({ oid }) => oid))
+}
+
+/** As endBackends, of one user. Errors: `backends_remain`. */
 export async function endBackendsOf(target: Target, oid: number): Promise<void> {
   const why = (await endBackends(target, [oid])).get(oid)
   if (why !== undefined) throw why

@@ -17,7 +17,7 @@ export interface FoundRole {
   readonly connectionLimit: number
 }
 
-/** A marked role with all that somebody might have altered; passwords can't be read. */
+/** A role of ours with all that somebody might have altered; passwords can't be read. */
 export interface MarkedRole extends FoundRole {
   /** ISO-8601, UTC, milliseconds; null where it never ends. */
   readonly validUntil: string | null
@@ -116,12 +116,25 @@ function disclaimerOf(sessionUuid: string): string {
   return `not of session ${sessionUuid}`
 }
 
-/** Every member of the marker role, with what it is allowed. */
-export function listMarkedRoles(target: Target): Promise<MarkedRole[]> {
-  return listMarked(target, 'true', [])
+/**
+ * Every member of the marker role, with what it is allowed; and those of these users who were taken out
+ * of it.
+ */
+export function listMarkedRoles(
+  target: Target,
+  known: readonly UserSigns[],
+): Promise<MarkedRole[]> {
+  const made = known.filter(({ roleOid }) => roleOid !== null)
+  return listMarked(
+    target,
+    `r.oid in (${MARKED})
+         or (r.oid, r.rolname) in (select oid, name
+                                     from unnest(cast($1 as oid[]), cast($2 as name[])) as known(oid, name))`,
+    [made.map(({ roleOid }) => roleOid), made.map(({ username }) => username)],
+  )
 }
 
-/** One of them by its OID. */
+/** The same of one role by its OID, marked or not. */
 export async function findMarkedRole(target: Target, oid: number): Promise<MarkedRole | undefined> {
   return (await listMarked(target, 'r.oid = $1', [oid]))[0]
 }
@@ -132,7 +145,7 @@ async function listMarked(
   values: readonly unknown[],
 ): Promise<MarkedRole[]> {
   const { rows } = await client.query<MarkedRole>(
-    `select ${ROLE}, true as marked,
+    `select ${ROLE}, r.oid in (${MARKED}) as marked,
             case when isfinite(r.rolvaliduntil)
                  then to_char(r.rolvaliduntil at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') end
               as "validUntil",
@@ -155,10 +168,9 @@ async function listMarked(
               where m.roleid = r.oid
                 and u.rolname <> current_user) as members
        from pg_roles r
-      where r.oid in (${MARKED})
-        -- from 16 on, who made the marker is a member of it
-        and r.rolname <> current_user
-        and ${condition}`,
+      -- from 16 on, who made the marker is a member of it
+      where r.rolname <> current_user
+        and (${condition})`,
     [...values],
   )
   return rows

@@ -12,8 +12,8 @@ import {
   setRoleOid,
   type SessionIntent,
 } from '../../db/session-intents.ts'
-import { finishJob, holdsClaim, putJob, type ClaimedJob } from '../../db/session-jobs.ts'
-import { storeTime, type Db, type Transaction } from '../../db/store.ts'
+import { finishJob, putJob } from '../../db/session-jobs.ts'
+import { storeTime, type Transaction } from '../../db/store.ts'
 import { recordTask } from '../../db/task-records.ts'
 import type { BrokerDeps } from '../sources/data-source.ts'
 import { DataSourceError } from '../errors.ts'
@@ -22,9 +22,11 @@ import { BROKER, makeMove, snapshotOf, takeSession, type Taken } from '../sessio
 import { approvalFault } from '../policy/policy.ts'
 import { lendingFault } from '../preflight/preflight.ts'
 import { isOver, type Session } from '../sessions/session.ts'
-import { createSessionUser, enableLogin, ensureSharedRoles } from './session-users.ts'
+import { unhindered } from './session-lock.ts'
+import { createSessionUser, enableLogin } from './session-users.ts'
+import { readySharedRoles } from './shared-roles.ts'
 import { endBySystem } from '../sessions/system-ends.ts'
-import { attempt, workOff, type Errand } from '../scheduling/work.ts'
+import { attempt, refuseLost, workOff, type Errand } from '../scheduling/work.ts'
 
 /** Few, so that several brokers share what is due. */
 const GRANTS_AT_ONCE = 20
@@ -40,7 +42,7 @@ export function grantDue(deps: BrokerDeps, dataSourceId: string): Promise<void> 
     async (target, jobs) => {
       const [organization] = await Promise.all([
         getOrganization(deps.store.db, target.dataSource.organizationId),
-        ensureSharedRoles(target),
+        readySharedRoles({ deps, target }),
       ])
       for (const job of jobs) {
         const errand = { deps, target, job }
@@ -111,26 +113,25 @@ async function writeIntent({ deps, job, organization }: Granting): Promise<Plann
 async function makeUser(errand: Errand, { session, intent }: Planned): Promise<number> {
   const { deps, target, job } = errand
   if (session.end === null) throw new Error(`session ${session.id} is approved without a window`)
+  const user = {
+    name: intent.username,
+    sessionUuid: session.uuid,
+    verifier: intent.upstreamVerifier,
+    connectionLimit: intent.connectionLimit,
+    end: session.end,
+    roles: session.roles.map(({ databaseRole }) => databaseRole),
+  }
   try {
-    return await createSessionUser(
-      target,
-      {
-        name: intent.username,
-        sessionUuid: session.uuid,
-        verifier: intent.upstreamVerifier,
-        connectionLimit: intent.connectionLimit,
-        end: session.end,
-        roles: session.roles.map(({ databaseRole }) => databaseRole),
-      },
-      {
+    return await unhindered(errand, intent, () =>
+      createSessionUser(target, user, {
         mayGoOn: () => refuseLost(deps.store.db, job),
         done: () => deps.reached('g2.inside', job.sessionId),
-      },
+      }),
     )
   } catch (error) {
     if (error instanceof DataSourceError && error.code === 'role_not_ours') {
-      const name = makeUsername(session.requester.username, session.id)
-      await renameIntent(deps.store.db, session.id, name)
+      const to = makeUsername(session.requester.username, session.id)
+      await renameIntent(deps.store.db, job, { from: intent.username, to })
     }
     throw error
   }
@@ -166,15 +167,15 @@ function recordGranted(
 }
 
 /** g4: only now can anybody log in. Proxies see it (g5) by the time that is noted here. */
-async function openLogin({ deps, target, job }: Errand, planned: Planned): Promise<void> {
+async function openLogin(errand: Errand, planned: Planned): Promise<void> {
+  const { deps, target, job } = errand
   const { intent, session, origin } = planned
-  const isOpen = await enableLogin(
-    target,
-    { name: intent.username, sessionUuid: intent.sessionUuid },
-    {
+  const user = { name: intent.username, sessionUuid: intent.sessionUuid }
+  const isOpen = await unhindered(errand, intent, () =>
+    enableLogin(target, user, {
       mayGoOn: () => refuseLost(deps.store.db, job),
       done: () => deps.reached('g4.inside', job.sessionId),
-    },
+    }),
   )
   await deps.reached('g4.after', job.sessionId)
   await deps.store.change(async (tx) => {
@@ -190,15 +191,6 @@ async function openLogin({ deps, target, job }: Errand, planned: Planned): Promi
     })
   })
   await deps.reached('g5.after', job.sessionId)
-}
-
-/** Errors: `claim_lost`, before anything is changed by one who was taken for dead. */
-async function refuseLost(db: Db, job: ClaimedJob): Promise<void> {
-  if (await holdsClaim(db, job)) return
-  throw new DataSourceError(
-    'claim_lost',
-    'Its data source was disabled, or another broker has taken over.',
-  )
 }
 
 /** True for what may go on to GRANTED; ends what may not. Early, late and ended ones wait for the sweep. */

@@ -10,7 +10,7 @@ import type { FoundRole } from './found-roles.ts'
 import { originOfDataSource } from '../origins.ts'
 
 /** Breaches that a comparison sees, and that are over when one sees them no more. */
-const RULES = ['role_altered', 'login_unaccounted'] as const
+const RULES = ['role_altered', 'login_unaccounted', 'lock_held'] as const
 
 /** What was found altered, and what of it could not be set right. */
 export interface Altered {
@@ -45,6 +45,51 @@ export async function recordAltered(
       task: 'reconcile',
       outcome: failed.length === 0 ? 'ok' : 'failed',
       result: detail,
+      startedAt: at,
+      session,
+      dataSource: { id: dataSource.id, name: dataSource.name },
+    })
+  })
+  return breach
+}
+
+/** Records that a second role passed itself off as a session's user, and raises the alert. */
+export async function recordStray(
+  { store }: BrokerDeps,
+  dataSource: DataSource,
+  {
+    role,
+    user,
+    fault,
+  }: {
+    readonly role: FoundRole
+    readonly user: KnownUser
+    /** Why it is still there. */
+    readonly fault?: string
+  },
+): Promise<Breach> {
+  const end =
+    fault === undefined
+      ? 'Its login was taken, and it is removed.'
+      : `It can't be removed, which is tried again: ${fault}`
+  const breach: Breach = {
+    rule: 'login_unaccounted',
+    key: unaccountedKey(dataSource, role.name),
+    detail: `${role.name} on ${dataSource.name} passed itself off as the user of session ${user.sessionId}, which is ${user.username}. ${end}`,
+    sessionId: user.sessionId,
+    dataSourceId: dataSource.id,
+  }
+  await store.change(async (tx) => {
+    const origin = await originOfDataSource(tx, dataSource)
+    const at = await storeTime(tx)
+    const isNew = await raiseAlert(tx, origin, at, breach)
+    // one that stays is found again at every comparison
+    if (!isNew && fault !== undefined) return
+    const { session } = await getSessionNames(tx, user.sessionId)
+    await recordTask(tx, origin, at, {
+      task: 'reconcile',
+      outcome: fault === undefined ? 'ok' : 'failed',
+      result: breach.detail,
       startedAt: at,
       session,
       dataSource: { id: dataSource.id, name: dataSource.name },

@@ -10,29 +10,34 @@ import {
 import { storeTime } from '../../db/store.ts'
 import type { Breach } from '../../db/alerts.ts'
 import { endBackendsOf } from './backends.ts'
-import {
-  isAlive,
-  onDataSource,
-  serverErrorIn,
-  type BrokerDeps,
-  type Target,
-} from '../sources/data-source.ts'
+import { isAlive, onDataSource, type BrokerDeps, type Target } from '../sources/data-source.ts'
 import { driftOf, handsOff, type Drift } from './drift.ts'
-import { findMarkedRole, listMarkedRoles, type FoundRole, type MarkedRole } from './found-roles.ts'
-import { identifier, literal } from '../sources/identifiers.ts'
+import {
+  findMarkedRole,
+  findUsers,
+  listMarkedRoles,
+  type FoundRole,
+  type MarkedRole,
+} from './found-roles.ts'
 import { BROKER, takeSession } from '../sessions/moves.ts'
 import { isTrial, removeOldTrials } from '../preflight/trial.ts'
-import { keysOf, noteBreaches, recordAltered, unaccountedKey } from './reconcile-records.ts'
+import {
+  keysOf,
+  noteBreaches,
+  recordAltered,
+  recordStray,
+  unaccountedKey,
+} from './reconcile-records.ts'
 import { removeElsewhere, removeRole } from './removal.ts'
+import { reasonOf } from '../scheduling/deferral.ts'
 import { isOver } from '../sessions/session.ts'
-import { disableLogin, exclusively, run, unlessGone } from './session-users.ts'
+import { unhindered } from './session-lock.ts'
+import { disableLogin, exclusively, run } from './session-users.ts'
+import { mayAlterRoles, passwordOf, reassertVerifiers, tellRefused } from './verifiers.ts'
 import { endBySystem } from '../sessions/system-ends.ts'
 
 /** A comparison that takes longer is given up; the next one is never far. */
 const DEADLINE_MS = 60_000
-const PASSWORDS_AT_ONCE = 50
-/** SQLSTATE insufficient_privilege (PostgreSQL, appendix A). */
-const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** A marked role, and the session it says it is of. */
 interface Claimant {
@@ -61,7 +66,7 @@ async function compare(deps: BrokerDeps, target: Target): Promise<readonly Stray
   const { id } = target.dataSource
   // asked before the data source: a user made in between must not look lost
   const expected = await listKnownUsers(db, id, [])
-  const found = await listMarkedRoles(target)
+  const found = await listMarkedRoles(target, expected)
   const uuids = found.map(({ comment }) => comment ?? '').filter(isUuid)
   const known = new Map(
     (await listKnownUsers(db, id, uuids)).map((user) => [user.sessionUuid, user]),
@@ -92,7 +97,7 @@ async function compare(deps: BrokerDeps, target: Target): Promise<readonly Stray
   }
   const names = new Set(found.map(({ name }) => name))
   const lost = expected.filter(({ mayLogIn, username }) => mayLogIn && !names.has(username))
-  for (const user of lost) await endLostSession(deps, target, user)
+  await endLostSessions(deps, target, lost)
   await noteBreaches(deps, target.dataSource, { breaches, unseen })
   // no user's fault: the admin login lacks what it needs, and that is told of the data source
   if (fault !== undefined) throw fault.error
@@ -136,16 +141,15 @@ async function reconcileRole(
     return {}
   }
   if (user === undefined) return role.canLogIn ? { breach: unaccounted(target, role) } : {}
-  if (user.username !== role.name) {
-    // under another name since somebody gave it that: its session has lost it, which removes it
-    if (user.roleOid === role.oid) return {}
-    return { stray: await removeStray(deps, target, role) }
-  }
+  const isIts = user.roleOid === role.oid || user.username === role.name
+  if (!isIts) return removeStray(deps, target, { role, user })
   if (isOver(user.state)) {
     const dueAt = await storeTime(deps.store.db)
     await putJob(deps.store.db, { sessionId: user.sessionId, kind: 'removal', dueAt })
     return {}
   }
+  // under another name since somebody gave it that: its session has lost it, which removes it
+  if (user.username !== role.name) return {}
   if (driftOf(target, role, user).length > 0) return setRight(deps, target, { role, user })
   return user.state === 'GRANTED' ? { untouched: user } : {}
 }
@@ -167,7 +171,7 @@ async function setRight(
   { role, user }: { readonly role: MarkedRole; readonly user: KnownUser },
 ): Promise<Outcome> {
   const failed: (Drift & { readonly error: string })[] = []
-  const drifts = await exclusively(target, user.sessionUuid, async () => {
+  const look = async (): Promise<readonly Drift[]> => {
     const now = await findKnownUser(deps.store.db, user.sessionId)
     const there = await findMarkedRole(target, role.oid)
     if (now === undefined || there === undefined || isOver(now.state)) return []
@@ -184,7 +188,10 @@ async function setRight(
       }
     }
     return drifts
-  })
+  }
+  const drifts = await unhindered({ deps, target }, user, () =>
+    exclusively(target, user.sessionUuid, look),
+  )
   if (drifts.length === 0) return {}
   return { breach: await recordAltered(deps, target.dataSource, { user, drifts, failed }) }
 }
@@ -201,84 +208,49 @@ async function tryTo(target: Target, sql: string): Promise<string | undefined> {
   }
 }
 
-/** A user whose password the admin login may not set. */
-interface Refused {
-  readonly user: KnownUser
-  readonly error: unknown
-}
-
-/**
- * The proxy's secret again, because a session user may change its own password and nobody can see it.
- * Returns those that we are not allowed to alter.
- */
-async function reassertVerifiers(
+/** Marked and with one of our UUIDs, but not the name that session's user has: made by nobody we know. */
+async function removeStray(
   deps: BrokerDeps,
   target: Target,
-  users: readonly KnownUser[],
-): Promise<readonly Refused[]> {
-  const refused: Refused[] = []
-  for (let first = 0; first < users.length; first += PASSWORDS_AT_ONCE) {
-    const some = users.slice(first, first + PASSWORDS_AT_ONCE)
-    try {
-      await run(target, some.map(passwordOf).join(';\n'))
-    } catch (error) {
-      if (!(await isAlive(target))) throw error
-      for (const user of some) refused.push(...(await reassertVerifier(deps, target, user)))
-    }
-  }
-  return refused
-}
-
-/** One that is gone by now, or that somebody alters at this moment, is seen by the next comparison. */
-async function reassertVerifier(
-  { log }: BrokerDeps,
-  target: Target,
-  user: KnownUser,
-): Promise<readonly Refused[]> {
+  { role, user }: { readonly role: FoundRole; readonly user: KnownUser },
+): Promise<Outcome> {
+  const told = { role, user }
   try {
-    await unlessGone(run(target, passwordOf(user)))
+    await disableLogin(target, role)
+    await endBackendsOf(target, role.oid)
+    const databases = await removeRole({ deps, target }, role)
+    const breach = await recordStray(deps, target.dataSource, told)
+    return { breach, stray: { role, databases } }
   } catch (error) {
-    if (serverErrorIn(error)?.code === INSUFFICIENT_PRIVILEGE) return [{ user, error }]
     if (!(await isAlive(target))) throw error
-    log.warn({ role: user.username, error: sentenceOf(error) }, 'a password was not set anew')
+    const fault = await reasonOf(target, error)
+    return { breach: await recordStray(deps, target.dataSource, { ...told, fault }) }
   }
-  return []
 }
 
-async function mayAlterRoles({ client }: Target): Promise<boolean> {
-  const { rows } = await client.query<{ may: boolean }>(
-    `select rolcreaterole or rolsuper as may from pg_roles where rolname = current_user`,
-  )
-  return rows[0]?.may === true
+/** Their users are gone without our doing, so nobody can use them: better ended than a lie. */
+async function endLostSessions(
+  deps: BrokerDeps,
+  target: Target,
+  lost: readonly KnownUser[],
+): Promise<void> {
+  if (lost.length === 0) return
+  const { users, doubtful } = await findUsers(target, lost)
+  for (const user of lost) {
+    const { name } = target.dataSource
+    const other = users.get(user.sessionUuid) ?? doubtful.get(user.sessionUuid)
+    const reason =
+      other === undefined
+        ? `Its database user is no longer on ${name}.`
+        : `Somebody gave its database user another name on ${name}: ${other.name}.`
+    await endLostSession(deps, user, reason)
+  }
 }
 
-function tellRefused(deps: BrokerDeps, target: Target, { user, error }: Refused): Promise<Breach> {
-  const drift = handsOff(target, { name: user.username })
-  const failed = [{ ...drift, error: sentenceOf(error) }]
-  return recordAltered(deps, target.dataSource, { user, drifts: [drift], failed })
-}
-
-function passwordOf({ username, upstreamVerifier }: KnownUser): string {
-  return `alter role ${identifier(username)} password ${literal(upstreamVerifier)}`
-}
-
-/** Marked and with one of our UUIDs, but not the name that session's user has: made by nobody we know. */
-async function removeStray(deps: BrokerDeps, target: Target, role: FoundRole): Promise<Stray> {
-  deps.log.error(
-    { dataSource: target.dataSource.name, role: role.name },
-    'a second role claims to be a session user; it is removed',
-  )
-  await disableLogin(target, role)
-  await endBackendsOf(target, role.oid)
-  return { role, databases: await removeRole({ deps, target }, role) }
-}
-
-/** Its user is gone without our doing, so nobody can use it: better ended than a lie. */
-async function endLostSession(deps: BrokerDeps, target: Target, user: KnownUser): Promise<void> {
+async function endLostSession(deps: BrokerDeps, user: KnownUser, reason: string): Promise<void> {
   await deps.store.change(async (tx) => {
     const { session, at } = await takeSession(tx, BROKER, user.sessionId)
     if (session.state !== 'GRANTED' || session.username !== user.username) return
-    const reason = `Its database user is no longer on ${target.dataSource.name}.`
     await endBySystem(tx, session, { move: 'terminate', at, reason })
   })
 }

@@ -22,7 +22,7 @@ import {
   refuseClosed,
   rollbackPrepared,
 } from './session-leftovers.ts'
-import { ensureSharedRoles } from './session-users.ts'
+import { readySharedRoles } from './shared-roles.ts'
 import { each, endAll, shutOutAll, type Cut, type Due } from './shut-out.ts'
 import type { Reached, Step } from '../scheduling/steps.ts'
 import { attempt, workOff } from '../scheduling/work.ts'
@@ -150,8 +150,12 @@ async function finishElsewhere(
   for (const cut of further) {
     if (performance.now() > stop) return
     try {
-      await removeElsewhere(deps, dataSourceId, { ...cut, step: stepOf(deps, cut) })
-      await record(deps, [cut])
+      const isDone = await removeElsewhere(deps, dataSourceId, {
+        ...cut,
+        step: stepOf(deps, cut),
+        stop,
+      })
+      if (isDone) await record(deps, [cut])
     } catch (error) {
       if (isAway(error)) throw error
       await putOff(deps, { jobs: [cut.job], error, target: undefined })
@@ -183,7 +187,10 @@ export async function removeRole(
   return elsewhere
 }
 
-/** The rest of removeRole. */
+/**
+ * The rest of removeRole. False where databases are left when it is time to stop, by performance.now():
+ * the next round goes on with them, after those who ended meanwhile.
+ */
 export async function removeElsewhere(
   deps: BrokerDeps,
   dataSourceId: string,
@@ -191,19 +198,23 @@ export async function removeElsewhere(
     role,
     databases,
     step = noStep,
+    stop = Infinity,
   }: {
     readonly role: FoundRole
     readonly databases: readonly string[]
     readonly step?: StepTold
+    readonly stop?: number
   },
-): Promise<void> {
+): Promise<boolean> {
   for (const database of databases) {
+    if (performance.now() > stop) return false
     const visit = async (target: Target): Promise<void> => {
       await emptyDatabase({ deps, target }, role, step)
       if (database === databases.at(-1)) await dropRole(target, role, step)
     }
     await onDataSource(deps, dataSourceId, visit, { database, deadlineMs: LADEN_DEADLINE_MS })
   }
+  return true
 }
 
 async function emptyDatabase(
@@ -212,7 +223,7 @@ async function emptyDatabase(
   step: StepTold,
 ): Promise<void> {
   await keepOwned(deps, target, role)
-  await ensureSharedRoles(target)
+  await readySharedRoles({ deps, target })
   await rollbackPrepared(target, role)
   await step('r4.after')
   await clearDatabase(target, role, () => step('r5.inside'))

@@ -3,7 +3,7 @@ import { serverErrorIn, VERSION_16, type Target } from '../sources/data-source.t
 import { DataSourceError } from '../errors.ts'
 import type { FoundRole } from './found-roles.ts'
 import { identifier, literal } from '../sources/identifiers.ts'
-import { grantToSelf, inTransaction, options, run, unlessGone } from './session-users.ts'
+import { askLast, grantToSelf, inTransaction, options, run, unlessGone } from './session-users.ts'
 
 /** SQLSTATE insufficient_privilege (PostgreSQL, appendix A). */
 const INSUFFICIENT_PRIVILEGE = '42501'
@@ -134,10 +134,23 @@ async function handOver(target: Target, user: string, owner: string): Promise<vo
   }
 }
 
-/** Drops users, in one commit; those that are gone already are as good as dropped. */
+/**
+ * Drops users, in one commit; those that are gone already are as good as dropped. Errors:
+ * `removal_unfinished` where one lives on under another name, by which the next try knows it.
+ */
 export async function dropSessionUsers(target: Target, roles: readonly FoundRole[]): Promise<void> {
   const drop = `drop role if exists ${roles.map(({ name }) => identifier(name)).join(', ')}`
-  await run(target, [...(await revocationsOf(target, roles)), drop].join(';\n'))
+  const oids = roles.map(({ oid }) => String(oid)).join(', ')
+  const look = `select rolname as name from pg_roles where oid in (${oids}) limit 1`
+  const left = await askLast<{ name: string }>(
+    target,
+    [...(await revocationsOf(target, roles)), drop, look].join(';\n'),
+  )
+  if (left === undefined) return
+  throw new DataSourceError(
+    'removal_unfinished',
+    `Somebody named it ${identifier(left.name)} meanwhile; trying again.`,
+  )
 }
 
 /** From 16 on `drop owned` takes back the memberships that a user granted; before, they outlive it. */

@@ -14,6 +14,7 @@ import {
   type UserSigns,
 } from './found-roles.ts'
 import { identifier, literal } from '../sources/identifiers.ts'
+import { lockKeyOf, lockSoon } from './session-lock.ts'
 
 export { findRole, isOurs, MARKER, type FoundRole } from './found-roles.ts'
 
@@ -42,8 +43,11 @@ export interface Checkpoints {
 /** SQLSTATE undefined_object (PostgreSQL, appendix A). */
 const UNDEFINED_OBJECT = '42704'
 
-/** Makes the marker and the owner of leftovers where they are missing, and lets us hand over to the latter. */
-export async function ensureSharedRoles(target: Target): Promise<void> {
+/**
+ * Makes the marker and the owner of leftovers where they are missing, and lets us hand over to the latter;
+ * returns the SQL that did.
+ */
+export async function ensureSharedRoles(target: Target): Promise<readonly string[]> {
   const { residueOwner } = target.dataSource
   const { rows } = await target.client.query<{ name: string; missing: boolean; ready: boolean }>(
     `select name, r.oid is null as missing, coalesce(pg_has_role(r.oid, 'usage'), false) as ready
@@ -51,11 +55,13 @@ export async function ensureSharedRoles(target: Target): Promise<void> {
        left join pg_roles r on r.rolname = name`,
     [MARKER, residueOwner],
   )
-  for (const { name, missing } of rows) {
-    if (missing) await run(target, `create role ${identifier(name)} nologin`)
-  }
-  const ready = rows.some(({ name, ready }) => name === residueOwner && ready)
-  if (!ready) await run(target, grantToSelf(target, residueOwner))
+  const making = rows
+    .filter(({ missing }) => missing)
+    .map(({ name }) => `create role ${identifier(name)} nologin`)
+  const isReady = rows.some(({ name, ready }) => name === residueOwner && ready)
+  const sql = isReady ? making : [...making, grantToSelf(target, residueOwner)]
+  for (const each of sql) await run(target, each)
+  return sql
 }
 
 /**
@@ -98,25 +104,41 @@ export async function enableLogin(
   })
 }
 
+/** What a data source had of users that were shut out. */
+export interface ShutOut extends FoundUsers {
+  /** UUIDs of sessions whose lock was not to be had: one that is being made behind it was not seen. */
+  readonly locked: ReadonlySet<string>
+}
+
+/** A user that alters itself in a transaction that it leaves open must not hold up the others. */
+const SHUT_OUT_PATIENCE_MS = 500
+
 /**
  * Keeps session users from logging in again, at once and for good, in one commit; returns those that
- * the data source has. Waits for a making of them that is under way, which must not be overlooked.
+ * the data source has. Waits for a making of them that is under way, but not for long: their locks
+ * are open to everybody there, and what is made or let in afterwards finds that its session is over.
  * Errors: `removal_unfinished` where nobody can tell whether a role is one of them.
  */
 export function shutOutUsers(
   target: Target,
   signs: readonly UserSigns[],
   done: () => Promise<void>,
-): Promise<FoundUsers> {
-  const uuids = signs.map(({ sessionUuid }) => sessionUuid)
-  return exclusivelyAll(target, uuids, async () => {
-    const found = await findUsers(target, signs)
-    refuseDoubtful(found)
-    const { users } = found
-    if (users.size > 0) await run(target, [...users.values()].map(withoutLogin).join(';\n'))
-    await done()
-    return found
-  })
+): Promise<ShutOut> {
+  const patience = `begin; set local lock_timeout = ${String(SHUT_OUT_PATIENCE_MS)}`
+  return inTransactionFrom(
+    target,
+    () => run(target, patience),
+    async () => {
+      const uuids = signs.map(({ sessionUuid }) => sessionUuid)
+      const locked = await lockSoon(target, uuids)
+      const found = await findUsers(target, signs)
+      refuseDoubtful(found)
+      const { users } = found
+      if (users.size > 0) await run(target, [...users.values()].map(withoutLogin).join(';\n'))
+      await done()
+      return { ...found, locked }
+    },
+  )
 }
 
 /** Takes a role's login away. */
@@ -184,7 +206,7 @@ export function exclusively<T>(
   sessionUuid: string,
   work: () => Promise<T>,
 ): Promise<T> {
-  return exclusivelyAll(target, [sessionUuid], work)
+  return inTransactionFrom(target, () => run(target, `begin; ${sqlToLock(sessionUuid)}`), work)
 }
 
 /** The same, with a look at the session's user, if it is there, as it is under the lock. */
@@ -195,13 +217,13 @@ function withUser<T>(
 ): Promise<T> {
   const opening = `
     begin;
-    select pg_advisory_xact_lock(hashtextextended('daypass ' || ${literal(sessionUuid)}, 0));
+    ${sqlToLock(sessionUuid)};
     ${sqlToFindRole(name)}`
   return inTransactionFrom(target, () => askLast<FoundRole>(target, opening), work)
 }
 
 /** The first row of the last of several statements in one go, if it has one. */
-async function askLast<Row extends pg.QueryResultRow>(
+export async function askLast<Row extends pg.QueryResultRow>(
   { client }: Target,
   sql: string,
 ): Promise<Row | undefined> {
@@ -210,23 +232,8 @@ async function askLast<Row extends pg.QueryResultRow>(
   return [answer].flat().at(-1)?.rows[0]
 }
 
-/** The same for several; in one order, so that two who want the same never wait for each other. */
-function exclusivelyAll<T>(
-  target: Target,
-  sessionUuids: readonly string[],
-  work: () => Promise<T>,
-): Promise<T> {
-  return inTransaction(target, async () => {
-    await target.client.query(
-      `select pg_advisory_xact_lock(key)
-         from (select hashtextextended('daypass ' || uuid, 0) as key
-                 from unnest(cast($1 as text[])) as asked(uuid)
-                order by key
-               offset 0) as keys`,
-      [sessionUuids],
-    )
-    return work()
-  })
+function sqlToLock(sessionUuid: string): string {
+  return `select pg_advisory_xact_lock(${lockKeyOf(literal(sessionUuid))})`
 }
 
 /** One go: the user, its comment and its memberships. */

@@ -1,7 +1,7 @@
 import type { SessionIntent } from '../../db/session-intents.ts'
-import { LOGIN_REMAINS } from '../../db/removals.ts'
+import { LOGIN_REMAINS, LOGIN_UNPROVEN } from '../../db/removals.ts'
 import type { ClaimedJob } from '../../db/session-jobs.ts'
-import { endBackends } from './backends.ts'
+import { endBackends, hurryBackends } from './backends.ts'
 import { inBatches, type Crew } from './batches.ts'
 import { handsOff } from './drift.ts'
 import { serverErrorIn, VERSION_16, type BrokerDeps, type Target } from '../sources/data-source.ts'
@@ -9,7 +9,8 @@ import { identifier } from '../sources/identifiers.ts'
 import { putOff, reasonOf } from '../scheduling/deferral.ts'
 import { DataSourceError } from '../errors.ts'
 import { findUsers, type FoundRole } from './found-roles.ts'
-import { shutOutUsers } from './session-users.ts'
+import { freeLocks, isLockTimeout } from './session-lock.ts'
+import { shutOutUsers, type ShutOut } from './session-users.ts'
 import { goOn, type Step } from '../scheduling/steps.ts'
 
 /** A removal that is due. */
@@ -26,12 +27,26 @@ export interface Cut extends Due {
   readonly oids: readonly number[]
 }
 
+/** Who lost the login must not stay inside because taking the others' takes its time. */
+const INSIDE_AT_MOST_MS = 300
+
 /**
  * r2 and r3: takes everybody's login, then ends everybody's connections. Returns those that nobody
  * uses any more. Where a login could not be taken the connections are ended all the same, at each try.
  */
 export async function shutOutAll(crew: Crew, due: readonly Due[]): Promise<Cut[]> {
-  const cuts = await inBatches(crew, due, (items) => shutOut(crew, items))
+  const inside = new Set<number>()
+  let since = performance.now()
+  const cuts = await inBatches(crew, due, async (items) => {
+    if (performance.now() - since > INSIDE_AT_MOST_MS) {
+      await hurryBackends(crew.target, [...inside])
+      inside.clear()
+      since = performance.now()
+    }
+    const shut = await shutOut(crew, items)
+    for (const oid of shut.flatMap(({ oids }) => oids)) inside.add(oid)
+    return shut
+  })
   const alone = await endAll(crew, cuts)
   const shut = new Set(cuts.map(({ job }) => job.sessionId))
   const open = due.filter(({ job }) => !shut.has(job.sessionId))
@@ -57,25 +72,41 @@ export async function each(deps: BrokerDeps, step: Step, items: readonly Due[]):
   for (const { job } of items) await deps.reached(step, job.sessionId)
 }
 
-async function shutOut({ deps, target }: Crew, due: readonly Due[]): Promise<readonly Cut[]> {
-  const { users, disclaimed } = await takeLogins({ deps, target }, due)
-  await each(deps, 'r2.after', due)
-  return due.map((item) => {
-    const { roleOid, sessionUuid } = item.intent
-    const role = users.get(sessionUuid)
-    const known = disclaimed.has(sessionUuid) ? [] : [roleOid]
-    return { ...item, role, oids: [role?.oid, ...known].filter((oid) => typeof oid === 'number') }
-  })
+async function shutOut(crew: Crew, due: readonly Due[]): Promise<readonly Cut[]> {
+  const { users, disclaimed, locked } = await takeLogins(crew, due)
+  await each(crew.deps, 'r2.after', due)
+  const lockedOut = due.filter(({ intent }) => locked.has(intent.sessionUuid))
+  const intents = lockedOut.map(({ intent }) => intent)
+  if (intents.length > 0) await freeLocks(crew, intents)
+  const hidden = lockedOut.filter(
+    ({ intent }) => intent.roleOid === null && !users.has(intent.sessionUuid),
+  )
+  await waitForMaking(crew, hidden)
+  return due
+    .filter((item) => !hidden.includes(item))
+    .map((item) => {
+      const { roleOid, sessionUuid } = item.intent
+      const role = users.get(sessionUuid)
+      const known = disclaimed.has(sessionUuid) ? [] : [roleOid]
+      return { ...item, role, oids: [role?.oid, ...known].filter((oid) => typeof oid === 'number') }
+    })
 }
 
-async function takeLogins(
-  { deps, target }: Crew,
-  due: readonly Due[],
-): ReturnType<typeof shutOutUsers> {
+/** Not to be called gone: nobody knows what is being made behind a lock that somebody holds. */
+async function waitForMaking({ deps, target }: Crew, hidden: readonly Due[]): Promise<void> {
+  const sentence = `${LOGIN_UNPROVEN}: somebody is at work on its user.`
+  const error = new DataSourceError('login_remains', sentence)
+  await putOff(deps, { jobs: hidden.map(({ job }) => job), error, target })
+}
+
+async function takeLogins(crew: Crew, due: readonly Due[]): Promise<ShutOut> {
+  const { deps, target } = crew
   const [first, ...others] = due.map(({ intent }) => intent)
   if (first === undefined) throw new Error('nobody to shut out')
+  const take = (): Promise<ShutOut> =>
+    shutOutUsers(target, [first, ...others], () => each(deps, 'r2.inside', due))
   try {
-    return await shutOutUsers(target, [first, ...others], () => each(deps, 'r2.inside', due))
+    return await withoutThem(crew, due, take)
   } catch (error) {
     // of several, each is tried by itself
     if (others.length > 0 || serverErrorIn(error) === undefined) throw error
@@ -83,16 +114,32 @@ async function takeLogins(
   }
 }
 
-/** Doubtful ones are left alone: nobody knows whose they are. */
+/** A user keeps its role to itself for as long as it is inside, by a change that it does not commit. */
+async function withoutThem<T>(
+  { target }: Crew,
+  due: readonly Due[],
+  take: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await take()
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error
+    await hurryBackends(target, await findOpen(target, due))
+    return take()
+  }
+}
+
 async function endOpen({ target }: Crew, open: readonly Due[]): Promise<void> {
+  await endBackends(target, await findOpen(target, open))
+}
+
+/** Doubtful ones are left alone: nobody knows whose they are. */
+async function findOpen(target: Target, open: readonly Due[]): Promise<readonly number[]> {
   const { users } = await findUsers(
     target,
     open.map(({ intent }) => intent),
   )
-  await endBackends(
-    target,
-    [...users.values()].map(({ oid }) => oid),
-  )
+  return [...users.values()].map(({ oid }) => oid)
 }
 
 async function loginRemains(

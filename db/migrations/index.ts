@@ -4,6 +4,7 @@ import { rights } from './002-rights.ts'
 import { tighter } from './003-tighter.ts'
 import { broker } from './004-broker.ts'
 import { wire } from './005-wire.ts'
+import { audit } from './006-audit.ts'
 
 /** One step of the store's schema: a name that never changes and raw SQL that imports nothing. */
 export interface Migration {
@@ -12,7 +13,7 @@ export interface Migration {
 }
 
 /** Every migration in order. A landed one is never edited: add the next. */
-export const migrations: readonly Migration[] = [foundation, rights, tighter, broker, wire]
+export const migrations: readonly Migration[] = [foundation, rights, tighter, broker, wire, audit]
 
 /**
  * The list above as knex wants it. Names carry no file extension, so that the same store is

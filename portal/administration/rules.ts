@@ -17,6 +17,7 @@ const RULES = [
   { constraint: 'usernames_are_unique', field: 'username', sentence: TAKEN },
   { constraint: 'group_names_are_unique', field: 'name', sentence: TAKEN },
   { constraint: 'role_names_are_unique', field: 'name', sentence: TAKEN },
+  { constraint: 'filter_names_are_unique', field: 'name', sentence: TAKEN },
   { constraint: 'data_source_names_are_unique', field: 'name', sentence: TAKEN },
   {
     constraint: 'role_names_are_short',

@@ -148,6 +148,18 @@ export const retentionBody = z.strictObject({
 export const proposalBody = z.strictObject({ policyVersion })
 export const rejectionBody = z.strictObject({ reason: text.optional(), policyVersion })
 
+/** A selection of the Audit tab under a name; `query` as its address holds it. */
+export const savedFilterBody = z.strictObject({
+  name: kept.trim().min(1).max(100),
+  shared: z.boolean().default(false),
+  query: kept.max(4000),
+})
+export const savedFilterChangeBody = z.strictObject({
+  name: kept.trim().min(1).max(100).optional(),
+  shared: z.boolean().optional(),
+  query: kept.max(4000).optional(),
+})
+
 export const alertRuleBody = z.strictObject({
   rule: z.enum(ALERT_RULES),
   enabled: z.boolean(),

@@ -2,9 +2,11 @@ import type { RequestHandler } from 'express'
 import { z } from 'zod'
 import { projectVersion } from '../../lib/project.ts'
 import * as bodies from './bodies.ts'
+import { SAVED_FILTER_OPERATIONS } from './openapi-audit.ts'
 import { EXTENSION_OPERATIONS } from './openapi-extensions.ts'
 import { CHECK_OPERATIONS } from './openapi-checks.ts'
 import { POLICY_OPERATIONS } from './openapi-policy.ts'
+import { SESSION_OPERATIONS } from './openapi-sessions.ts'
 import type { Operation, Operations } from './operation.ts'
 import { schemas } from './schemas.ts'
 
@@ -15,16 +17,21 @@ const AUDIT_QUERY = [
   'view',
   'since',
   'until',
+  'range',
   'session',
   'state',
   'scope',
   'action',
+  'area',
   'actor',
   'requester',
   'role',
   'username',
   'dataSource',
   'clientIp',
+  'subject',
+  'company',
+  'accountId',
   'reason',
   'q',
   'zone',
@@ -33,84 +40,7 @@ const AUDIT_QUERY = [
 
 /** Every operation under /api/v1 by path and method; a test compares it with the routes. */
 export const OPERATIONS: Operations = {
-  '/sessions': {
-    get: {
-      summary: 'Sessions you may see, newest first',
-      answer: 'sessions',
-      query: ['state', 'mine', 'cursor'],
-      errors: [422],
-    },
-    post: {
-      summary: 'Ask for a session',
-      body: bodies.sessionBody,
-      answer: 'session',
-      status: 201,
-      errors: [422],
-    },
-  },
-  '/sessions/{id}': { get: { summary: 'One session', answer: 'session', errors: [404] } },
-  '/sessions/{id}/approval': {
-    post: {
-      summary: 'Approve roles',
-      body: bodies.approvalBody,
-      answer: 'session',
-      errors: [403, 404, 409, 422],
-    },
-  },
-  '/sessions/{id}/denial': {
-    post: {
-      summary: 'Deny the request',
-      body: bodies.denialBody,
-      answer: 'session',
-      errors: [403, 404, 409, 422],
-    },
-  },
-  '/sessions/{id}/cancellation': {
-    post: {
-      summary: 'End your own session',
-      body: bodies.cancellationBody,
-      answer: 'session',
-      errors: [403, 404, 409, 422],
-    },
-  },
-  '/sessions/{id}/termination': {
-    post: {
-      summary: 'End a session as an admin',
-      body: bodies.terminationBody,
-      answer: 'session',
-      errors: [403, 404, 409, 422],
-    },
-  },
-  '/sessions/{id}/credential': {
-    post: {
-      summary: 'Make a credential, which ends the one before',
-      body: bodies.nothingBody,
-      answer: 'credential',
-      errors: [403, 404, 409, 422],
-    },
-  },
-  '/sessions/{id}/statements': {
-    get: {
-      summary: 'What ran in a session',
-      answer: 'statements',
-      query: ['cursor'],
-      errors: [404, 422],
-    },
-  },
-  '/sessions/{id}/running': {
-    get: {
-      summary: 'What the connections of a session run right now',
-      answer: 'running',
-      errors: [404],
-    },
-  },
-  '/sessions/{id}/residue': {
-    get: {
-      summary: 'What a session left behind, and what changed meanwhile',
-      answer: 'residue',
-      errors: [404],
-    },
-  },
+  ...SESSION_OPERATIONS,
   '/audit': {
     get: {
       summary: 'Records of the audit trail, newest first',
@@ -127,6 +57,7 @@ export const OPERATIONS: Operations = {
       errors: [404, 422],
     },
   },
+  ...SAVED_FILTER_OPERATIONS,
   '/data-sources': {
     get: { summary: 'Data sources', answer: 'dataSources' },
     post: {
@@ -220,7 +151,7 @@ function describe(path: string, operation: Operation): Json {
     name,
     in: 'path',
     required: true,
-    schema: name === 'name' ? { type: 'string' } : isNumbered(path) ? NUMBER : UUID,
+    schema: schemaOfPart(path, name),
   }))
   return {
     summary,
@@ -242,7 +173,12 @@ function describe(path: string, operation: Operation): Json {
 const NUMBER: Json = { type: 'string', pattern: '^[1-9][0-9]*$' }
 const UUID: Json = { type: 'string', format: 'uuid' }
 
-/** Sessions and versions have numbers; everything else has a UUID. */
+function schemaOfPart(path: string, name: string | undefined): Json {
+  if (name === 'name') return { type: 'string' }
+  return name !== 'connection' && isNumbered(path) ? NUMBER : UUID
+}
+
+/** Sessions, versions and statements have numbers; everything else has a UUID. */
 function isNumbered(path: string): boolean {
   return path.startsWith('/sessions/') || path.includes('{version}')
 }

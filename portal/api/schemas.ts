@@ -1,4 +1,5 @@
 import { text, count, list, shape, type Json } from './json-schema.ts'
+import { AUDIT_SCHEMAS } from './audit-schemas.ts'
 import { POLICY_SCHEMAS } from './policy-schemas.ts'
 import { SESSION_SCHEMAS } from './session-schemas.ts'
 import { WATCH_SCHEMAS } from './watch-schemas.ts'
@@ -15,6 +16,7 @@ export const schemas = {
     instance: text,
     errors: list(shape({ field: text, message: text })),
   }),
+  ...AUDIT_SCHEMAS,
   ...SESSION_SCHEMAS,
   ...WATCH_SCHEMAS,
   ...POLICY_SCHEMAS,

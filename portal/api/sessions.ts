@@ -7,19 +7,18 @@ import {
   requestSession,
   terminate,
 } from '../../broker/sessions/lifecycle.ts'
+import { hide, show as showAgain } from '../../broker/sessions/hiding.ts'
+import { terminateAll } from '../../broker/sessions/termination.ts'
 import { listSessions, type Session, type SessionState } from '../../db/sessions.ts'
-import { isStatementCursor } from '../../db/statements.ts'
-import { storeTime } from '../../db/store.ts'
 import { parseSessionId } from '../../lib/ids.ts'
 import { connectionFor } from '../connection-string.ts'
 import type { PortalDeps } from '../deps.ts'
-import { InvalidRequest, NotFound } from '../errors.ts'
+import { InvalidRequest } from '../errors.ts'
 import { readBody } from '../forms/body.ts'
-import { fieldsOf } from '../forms/fields.ts'
+import { fieldsOf, type Fields } from '../forms/fields.ts'
 import { sessionJson } from '../presenters/session-json.ts'
 import { parseState } from '../presenters/session-states.ts'
-import { droppedJson, runningJson, statementJson } from '../presenters/statement-json.ts'
-import { mayReadRecording, readRecording, readRunning } from '../recording.ts'
+import { mayAdminister, orNotFound } from '../privileges.ts'
 import { getSessionIn, ownSessionIdIn, sessionIdIn } from '../session-address.ts'
 import { visitOf } from '../visit.ts'
 import {
@@ -32,7 +31,6 @@ import {
 } from './bodies.ts'
 
 const PAGE_SIZE = 50
-const STATEMENTS_PAGE_SIZE = 500
 
 /** Sessions as JSON: ask, look, decide, end, connect. */
 export function sessionsApi(deps: PortalDeps) {
@@ -68,10 +66,9 @@ export function sessionsApi(deps: PortalDeps) {
 
   return {
     create,
+    terminateAll: endAll(deps),
     index: list(deps),
     show,
-    statements: recording(deps),
-    running: running(deps),
     credential,
     approve: change((req, { scope, origin }) =>
       approve(store, scope, origin, sessionIdIn(req), readBody(req, approvalBody)),
@@ -85,6 +82,31 @@ export function sessionsApi(deps: PortalDeps) {
     terminate: change((req, { scope, origin }) =>
       terminate(store, scope, origin, sessionIdIn(req), readBody(req, terminationBody)),
     ),
+    hide: change((req, { scope, origin }) => {
+      readBody(req, nothingBody)
+      return hide(store, scope, origin, sessionIdIn(req))
+    }),
+    showAgain: change((req, { scope, origin }) => {
+      readBody(req, nothingBody)
+      return showAgain(store, scope, origin, sessionIdIn(req))
+    }),
+  }
+}
+
+function endAll({ store }: PortalDeps): RequestHandler {
+  return async (req, res) => {
+    const { scope, origin } = visitOf(req)
+    orNotFound(mayAdminister(scope))
+    const { terminated, failed } = await terminateAll(
+      store,
+      scope,
+      origin,
+      readBody(req, terminationBody),
+    )
+    res.json({
+      terminated,
+      failed: failed.map(({ id, sentence }) => ({ id, detail: sentence })),
+    })
   }
 }
 
@@ -98,36 +120,6 @@ function list({ store }: PortalDeps): RequestHandler {
     const page = found.slice(0, PAGE_SIZE)
     const next = found.length > PAGE_SIZE ? (page.at(-1)?.id ?? null) : null
     res.json({ sessions: page.map(sessionJson), next })
-  }
-}
-
-function recording(deps: PortalDeps): RequestHandler {
-  return async (req, res) => {
-    const visit = visitOf(req)
-    const session = await getSessionIn(req, deps)
-    if (!mayReadRecording(visit.scope, session)) throw new NotFound()
-    const after = fieldsOf(req.query).text('cursor')
-    if (after !== '' && !isStatementCursor(after)) {
-      throw new InvalidRequest({ cursor: 'Give the value of "next" from the page before.' })
-    }
-    const place = { limit: STATEMENTS_PAGE_SIZE, ...(after === '' ? {} : { after }) }
-    const page = await readRecording(deps, visit, session, place)
-    res.json({
-      statements: page.statements.map(statementJson),
-      next: page.next ?? null,
-      dropped: page.dropped === undefined ? null : droppedJson(page.dropped),
-    })
-  }
-}
-
-function running(deps: PortalDeps): RequestHandler {
-  return async (req, res) => {
-    const visit = visitOf(req)
-    const session = await getSessionIn(req, deps)
-    if (!mayReadRecording(visit.scope, session)) throw new NotFound()
-    const statements = await readRunning(deps, visit, session)
-    const now = await storeTime(deps.store.db)
-    res.json({ running: statements.map((statement) => runningJson(statement, now)) })
   }
 }
 
@@ -161,13 +153,19 @@ function readFilter(req: Request): Parameters<typeof listSessions>[2] {
   if (cursor !== '' && before === undefined) {
     throw new InvalidRequest({ cursor: 'Give the value of "next" from the page before.' })
   }
-  const mine = fields.text('mine')
-  if (!['', 'true', 'false'].includes(mine))
-    throw new InvalidRequest({ mine: 'Give mine as true or false.' })
   return {
-    mine: mine === 'true',
-    showHidden: true,
+    mine: readChoice(fields, 'mine') ?? false,
+    showHidden: readChoice(fields, 'hidden') ?? true,
     ...(states.length > 0 ? { state: states } : {}),
     ...(before === undefined ? {} : { before }),
   }
+}
+
+function readChoice(fields: Fields, name: string): boolean | undefined {
+  const text = fields.text(name)
+  if (text === '') return undefined
+  if (text !== 'true' && text !== 'false') {
+    throw new InvalidRequest({ [name]: `Give ${name} as true or false.` })
+  }
+  return text === 'true'
 }

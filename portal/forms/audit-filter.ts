@@ -1,20 +1,36 @@
-import type { DateTime } from 'luxon'
-import type { RecordState } from '../../db/audit-log.ts'
+import { DateTime } from 'luxon'
+import type { Area } from '../../db/audit-log.ts'
 import type { AuditFilter } from '../../db/audit-filter.ts'
 import { parseSessionId } from '../../lib/ids.ts'
 import type { FieldMistakes } from '../errors.ts'
 import type { AuditFilterName } from '../presenters/audit-pages.ts'
+import {
+  AUDIT_VIEW_NAMES,
+  everythingIn,
+  type AuditViewName,
+  type ColumnName,
+} from '../presenters/audit-views.ts'
 import { zoneOf, type Zones } from '../presenters/moments.ts'
-import { SESSION_STATES } from '../presenters/session-states.ts'
+import { oneOf, readActions, readAreas, readColumns, readStates } from './audit-choices.ts'
 import { parsePlace, type AuditPlace } from './audit-cursor.ts'
+import { readTimes, type AuditRange } from './audit-times.ts'
 import { fieldsOf, mistakesIn, type Fields } from './fields.ts'
-import { readInstant, type InstantReading } from './instants.ts'
 
-/** The query of the Audit tab, read: one filter for table, counts and download. */
-export interface AuditForm {
+/** Which records are meant, and how a reader said so: what links, files and saved filters carry. */
+export interface AuditSelection {
+  readonly view: AuditViewName
   /** Fields with a mistake narrow nothing. */
   readonly filter: AuditFilter
+  /** Those chosen; the filter's own hold the view's where none was. */
+  readonly areas: readonly Area[]
+  /** A length of time that the filter's `since` was made from. */
+  readonly range: AuditRange | undefined
   readonly zone: AuditZone
+}
+
+/** The query of the Audit tab, read: one filter for table, counts and download. */
+export interface AuditForm extends AuditSelection {
+  readonly columns: readonly ColumnName[] | 'default' | undefined
   readonly place: AuditPlace | undefined
   /** As typed, so that a form with a mistake loses nothing. */
   readonly typed: Readonly<Record<AuditFilterName, string>>
@@ -27,48 +43,55 @@ export interface AuditZone {
   readonly name: string
 }
 
+/** What a query leaves open. */
+export interface AuditReader {
+  /** The zone choice for a query that names none. */
+  readonly remembered?: string
+  /** What a range of time ends at. */
+  readonly now?: DateTime<true>
+}
+
 const LONGEST_TEXT = 200
 
-/** Reads the query of the Audit tab or of its API. `remembered` is the zone choice for a query that names none. */
-export function readAuditForm(query: unknown, zones: Zones, remembered = 'central'): AuditForm {
+/** Reads the query of the Audit tab or of its API. */
+export function readAuditForm(query: unknown, zones: Zones, reader: AuditReader = {}): AuditForm {
   const fields = fieldsOf(query)
-  const { zone, zoneMistake } = readZone(fields, zones, remembered)
-  const times = readTimes(fields, zone.name)
-  const { states, stateMistake } = readStates(fields)
-  const session = fields.text('session')
-  const sessionId = session === '' ? undefined : parseSessionId(session)
-  const view = oneOf(fields, 'view', ['sessions', 'all'] as const)
-  const scope = oneOf(fields, 'scope', ['all', 'role', 'session'] as const)
-  const cursor = fields.text('cursor')
-  const place = cursor === '' ? undefined : parsePlace(cursor)
+  const { zone, zoneMistake } = readZone(fields, zones, reader.remembered ?? 'central')
+  const {
+    mistakes: timeMistakes,
+    range,
+    ...times
+  } = readTimes(fields, zone.name, reader.now ?? DateTime.utc())
+  const asked = oneOf(fields, 'view', AUDIT_VIEW_NAMES)
+  const view = asked.value ?? 'sessions'
+  const chosen = readChosen(fields, view)
+  const session = readSession(fields)
+  const { columns, mistake: columnMistake } = readColumns(fields)
+  const { place, placeMistake } = readPlace(fields)
   return {
+    view,
     filter: {
+      ...everythingIn(view),
       ...textFilters(fields),
-      view: view.value ?? 'sessions',
-      since: times.since,
-      until: times.until,
-      session: sessionId ?? null,
-      states,
-      scope: scope.value === 'all' ? null : (scope.value ?? null),
+      ...times,
+      ...chosen.filter,
+      session: session.id,
     },
+    areas: chosen.areas,
+    range,
     zone,
+    columns,
     place,
     typed: typedIn(fields),
     mistakes: mistakesIn({
-      ...times.mistakes,
+      ...timeMistakes,
       ...textMistakes(fields),
-      session:
-        session !== '' && sessionId === undefined
-          ? 'A session ID is a whole number, such as 68.'
-          : undefined,
-      state: stateMistake,
-      view: view.mistake,
-      scope: scope.mistake,
+      ...chosen.mistakes,
+      session: session.mistake,
+      view: asked.mistake,
       zone: zoneMistake,
-      cursor:
-        cursor !== '' && place === undefined
-          ? 'This is no cursor of ours: take `next` of an answer as it is.'
-          : undefined,
+      columns: columnMistake,
+      cursor: placeMistake,
     }),
   }
 }
@@ -91,14 +114,47 @@ export function readDownloadChoice(query: unknown): {
   }
 }
 
+/** What is chosen from lists: states, scope, actions and areas. */
+function readChosen(
+  fields: Fields,
+  view: AuditViewName,
+): {
+  readonly filter: Pick<AuditFilter, 'states' | 'scope' | 'action' | 'actions' | 'areas'>
+  readonly areas: readonly Area[]
+  readonly mistakes: Readonly<Record<string, string | undefined>>
+} {
+  const states = readStates(fields)
+  const scope = oneOf(fields, 'scope', ['all', 'role', 'session'] as const)
+  const { actions, pattern, mistake: actionMistake } = readActions(fields)
+  const areas = readAreas(fields, view)
+  return {
+    filter: {
+      states: states.values,
+      scope: scope.value === 'all' ? null : (scope.value ?? null),
+      action: pattern === null || isTooLong(pattern) ? null : pattern,
+      actions,
+      areas: areas.values.length > 0 ? areas.values : everythingIn(view).areas,
+    },
+    areas: areas.values,
+    mistakes: {
+      state: states.mistake,
+      scope: scope.mistake,
+      action: actionMistake,
+      area: areas.mistake,
+    },
+  }
+}
+
 const TEXT_FIELDS = [
-  'action',
   'actor',
   'requester',
   'role',
   'username',
   'dataSource',
   'clientIp',
+  'subject',
+  'company',
+  'accountId',
   'reason',
   'q',
 ] as const
@@ -110,20 +166,24 @@ function textFilters(fields: Fields): Record<TextField, string | null> {
     return text === '' || isTooLong(text) ? null : text
   }
   return {
-    action: read('action'),
     actor: read('actor'),
     requester: read('requester'),
     role: read('role'),
     username: read('username'),
     dataSource: read('dataSource'),
     clientIp: read('clientIp'),
+    subject: read('subject'),
+    company: read('company'),
+    accountId: read('accountId'),
     reason: read('reason'),
     q: read('q'),
   }
 }
 
 function textMistakes(fields: Fields): FieldMistakes {
-  const tooLong = TEXT_FIELDS.filter((name) => isTooLong(fields.text(name)))
+  const tooLong = ['action', ...TEXT_FIELDS].filter((name) =>
+    fields.list(name).some((text) => isTooLong(text.trim())),
+  )
   return Object.fromEntries(
     tooLong.map((name) => [name, `Use at most ${LONGEST_TEXT} characters.`]),
   )
@@ -131,6 +191,34 @@ function textMistakes(fields: Fields): FieldMistakes {
 
 function isTooLong(text: string): boolean {
   return text.length > LONGEST_TEXT
+}
+
+function readSession(fields: Fields): {
+  readonly id: string | null
+  readonly mistake: string | undefined
+} {
+  const text = fields.text('session')
+  const id = text === '' ? undefined : parseSessionId(text)
+  const isWrong = text !== '' && id === undefined
+  return {
+    id: id ?? null,
+    mistake: isWrong ? 'A session ID is a whole number, such as 68.' : undefined,
+  }
+}
+
+function readPlace(fields: Fields): {
+  readonly place: AuditPlace | undefined
+  readonly placeMistake: string | undefined
+} {
+  const text = fields.text('cursor')
+  const place = text === '' ? undefined : parsePlace(text)
+  const isWrong = text !== '' && place === undefined
+  return {
+    place,
+    placeMistake: isWrong
+      ? 'This is no cursor of ours: take `next` of an answer as it is.'
+      : undefined,
+  }
 }
 
 function readZone(
@@ -153,66 +241,6 @@ function normalizedChoice(choice: string): string {
   return /^(utc|central)$/i.test(choice) ? choice.toLowerCase() : choice
 }
 
-interface Times {
-  readonly since: DateTime<true> | null
-  readonly until: DateTime<true> | null
-  readonly mistakes: Readonly<Record<string, string | undefined>>
-}
-
-function readTimes(fields: Fields, zone: string): Times {
-  const since = readTime(fields.text('since'), zone, 'first')
-  const until = readTime(fields.text('until'), zone, 'last')
-  if (since?.ok === true && until?.ok === true && until.value < since.value) {
-    const mistakes = { until: 'Until is before Since: choose a later time, or swap them.' }
-    return { since: since.value, until: null, mistakes }
-  }
-  return {
-    since: since?.ok === true ? since.value : null,
-    until: until?.ok === true ? until.value : null,
-    mistakes: { since: sentenceIn(since), until: sentenceIn(until) },
-  }
-}
-
-function readTime(text: string, zone: string, day: 'first' | 'last'): InstantReading | undefined {
-  return text === '' ? undefined : readInstant(text, { zone, day })
-}
-
-function sentenceIn(reading: InstantReading | undefined): string | undefined {
-  return reading?.ok === false ? reading.sentence : undefined
-}
-
-/** Repeated, or in one value with commas between. */
-function readStates(fields: Fields): {
-  readonly states: readonly RecordState[]
-  readonly stateMistake: string | undefined
-} {
-  const asked = fields
-    .list('state')
-    .flatMap((text) => text.split(','))
-    .map((text) => text.trim().toUpperCase())
-    .filter((text) => text !== '')
-  const states = SESSION_STATES.filter((state) => asked.includes(state))
-  const unknown = asked.find((text) => !SESSION_STATES.some((state) => state === text))
-  return {
-    states,
-    stateMistake:
-      unknown === undefined
-        ? undefined
-        : `No state is called ${unknown}: use ${SESSION_STATES.join(', ')}.`,
-  }
-}
-
-function oneOf<const T extends string>(
-  fields: Fields,
-  name: string,
-  choices: readonly T[],
-): { readonly value: T | undefined; readonly mistake: string | undefined } {
-  const text = fields.text(name).toLowerCase()
-  const value = choices.find((choice) => choice === text)
-  const isWrong = text !== '' && value === undefined
-  return { value, mistake: isWrong ? `Use ${choices.join(' or ')}, not ${text}.` : undefined }
-}
-
 function typedIn(fields: Fields): Record<AuditFilterName, string> {
   return {
     since: fields.text('since'),
@@ -225,6 +253,9 @@ function typedIn(fields: Fields): Record<AuditFilterName, string> {
     username: fields.text('username'),
     dataSource: fields.text('dataSource'),
     clientIp: fields.text('clientIp'),
+    subject: fields.text('subject'),
+    company: fields.text('company'),
+    accountId: fields.text('accountId'),
     reason: fields.text('reason'),
     q: fields.text('q'),
   }

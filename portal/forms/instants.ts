@@ -3,7 +3,12 @@ import { DateTime } from 'luxon'
 /** What a person's text for an instant means, or one sentence that says how to mend it. */
 export type InstantReading =
   | { readonly ok: true; readonly value: DateTime<true> }
-  | { readonly ok: false; readonly sentence: string }
+  | {
+      readonly ok: false
+      readonly sentence: string
+      /** Both instants of a local time that comes twice, the earlier first, in its zone. */
+      readonly meanings: readonly DateTime<true>[]
+    }
 
 export interface InstantReader {
   /** The IANA name of the zone that text without an offset is read in. */
@@ -44,6 +49,12 @@ export function readInstant(text: string, reader: InstantReader): InstantReading
   return readLocal(wall, `${shown} ${hour}:${minute ?? ''}`, reader.zone)
 }
 
+/** Both instants that a local time means where its zone has it twice; empty for every other text. */
+export function listMeanings(text: string, zone: string): readonly DateTime<true>[] {
+  const reading = readInstant(text, { zone, day: 'first' })
+  return reading.ok ? [] : reading.meanings
+}
+
 type Wall = Readonly<
   Record<'year' | 'month' | 'day' | 'hour' | 'minute' | 'second' | 'millisecond', number>
 >
@@ -73,16 +84,17 @@ function readLocal(wall: Wall, shown: string, zone: string): InstantReading {
       `${shown} does not exist in ${zone}: the clock is set forward then. Choose another time, or UTC as the time zone.`,
     )
   }
-  const meanings = at.getPossibleOffsets()
-  if (meanings.length > 1) {
-    const exact = meanings.map((meaning) => meaning.toISO({ suppressMilliseconds: true }))
-    return mistake(
-      `${shown} comes twice in ${zone}, as the clock is set back then: write ${exact.join(' or ')}, or choose UTC as the time zone.`,
-    )
-  }
-  return { ok: true, value: at.toUTC() }
+  const meanings = at.getPossibleOffsets().sort((a, b) => a.toMillis() - b.toMillis())
+  return meanings.length > 1 ? twice(shown, zone, meanings) : { ok: true, value: at.toUTC() }
+}
+
+/** Said so that it can be done where a field takes no offset, as those of browsers do. */
+function twice(shown: string, zone: string, meanings: readonly DateTime<true>[]): InstantReading {
+  const exact = meanings.map((meaning) => meaning.toUTC().toFormat('yyyy-LL-dd HH:mm'))
+  const sentence = `${shown} comes twice in ${zone}, as the clock is set back then: choose UTC as the time zone and write ${exact.join(' or ')}.`
+  return { ok: false, sentence, meanings }
 }
 
 function mistake(sentence: string): InstantReading {
-  return { ok: false, sentence }
+  return { ok: false, sentence, meanings: [] }
 }

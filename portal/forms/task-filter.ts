@@ -27,7 +27,7 @@ export function readTaskForm(query: unknown, zones: Zones, remembered = 'central
   const shared = readAuditForm(
     Object.fromEntries(names.map((name) => [name, fields.text(name)])),
     zones,
-    remembered,
+    { remembered },
   )
   const [asked, outcomeAsked] = [fields.text('task'), fields.text('outcome')]
   const task = TASK_NAMES.find((name) => name === asked)

@@ -19,6 +19,7 @@ import {
   type Posted,
 } from '../presenters/administration.ts'
 import { presentTested } from '../presenters/checks.ts'
+import { noDataSources, noRoles } from '../presenters/first-steps.ts'
 import { mayAdminister, maySeeAdministration, orNotFound } from '../privileges.ts'
 import { render } from '../render.ts'
 import { flash, openShell } from '../shell.ts'
@@ -47,11 +48,7 @@ export function dataSourcePages(deps: PortalDeps) {
         policyHref: mayAdminister(scope) ? `/data-sources/${source.id}/policy` : undefined,
         ...presentTested({ dataSource: source, role: null }, reader),
       })),
-      empty: {
-        heading: 'No data sources yet',
-        text: 'A data source is a PostgreSQL server with the databases people may ask for.',
-        action: freshHref && { href: freshHref, label: 'Add a data source' },
-      },
+      empty: noDataSources(freshHref && { href: freshHref, label: 'Add a data source' }),
       freshHref,
     })
   }
@@ -89,11 +86,7 @@ export function rolePages(deps: PortalDeps) {
         policyHref: mayAdminister(scope) ? `/roles/${role.id}/policy` : undefined,
         ...presentTested({ dataSource: role.dataSource, role }, reader),
       })),
-      empty: {
-        heading: 'No roles yet',
-        text: 'A role is what people ask for: a role of the database, with its approvers and times.',
-        action: freshHref && { href: freshHref, label: 'Add a role' },
-      },
+      empty: noRoles(freshHref !== undefined, (await listDataSources(db, scope)).length > 0),
       freshHref,
     })
   }

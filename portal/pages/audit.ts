@@ -1,112 +1,94 @@
-import type { Request, RequestHandler } from 'express'
-import { DateTime } from 'luxon'
-import type { AuditScope } from '../../db/audit-filter.ts'
-import { NO_FILTER } from '../../db/audit-filter.ts'
-import type { AuditRecord } from '../../db/audit-record.ts'
-import {
-  countRecords,
-  countStates,
-  findRecord,
-  listSessionRecords,
-  searchRecords,
-} from '../../db/audit-search.ts'
-import { listSessions, type Session } from '../../db/sessions.ts'
-import { isUuid, parseSessionId, type SessionId } from '../../lib/ids.ts'
+import type { RequestHandler } from 'express'
+import type { AuditUserScope } from '../../db/audit-filter.ts'
+import { countChoices } from '../../db/audit-choices.ts'
+import { countRecords } from '../../db/audit-counts.ts'
+import { searchRecords, type AuditSearchPage } from '../../db/audit-search.ts'
+import { listSavedFilters } from '../../db/saved-filters.ts'
+import { isUuid } from '../../lib/ids.ts'
+import { AppError } from '../../lib/errors.ts'
 import { auditDownload } from '../audit-download.ts'
+import { remember, rememberedBy } from '../audit-preferences.ts'
+import { frameFor } from '../audit-sessions.ts'
 import { auditVisitOf } from '../auditor.ts'
 import type { PortalDeps } from '../deps.ts'
-import { NotFound } from '../errors.ts'
-import { readAuditForm, type AuditForm, type AuditZone } from '../forms/audit-filter.ts'
+import { readAuditForm, type AuditForm } from '../forms/audit-filter.ts'
 import { presentAudit } from '../presenters/audit.ts'
-import { presentAuditRecord } from '../presenters/audit-record.ts'
-import type { RowFrame } from '../presenters/audit-rows.ts'
-import type { Zones } from '../presenters/moments.ts'
-import { timeColumn } from '../presenters/zones.ts'
+import { presentNews } from '../presenters/audit-news.ts'
+import { AUDIT_VIEWS, everythingIn } from '../presenters/audit-views.ts'
 import { render } from '../render.ts'
-import { isPart, openShell } from '../shell.ts'
+import { bareShell, isPart, openShell, zonesOf } from '../shell.ts'
 
-declare module 'express-session' {
-  interface SessionData {
-    /** `central`, `utc` or `local`: what the Audit tab was last shown in. */
-    auditZone?: 'central' | 'utc' | 'local'
-  }
-}
+/** First pages come at once, on ten million records too: what takes longer to count reads "many" until then. */
+const COUNTED_WITHIN_MS = 250
+/** More news than this is told as "100+". */
+const NEWS_MOST = 100
 
-/** The Audit tab: its table, one record, its download. */
+/** The Audit tab: its table, what came since, its download. */
 export function auditPages(deps: PortalDeps) {
   const { db } = deps.store
 
   const index: RequestHandler = async (req, res) => {
     const { scope } = auditVisitOf(deps, req)
     const { page, zones } = await openShell(deps, req, 'Audit')
-    const form = readAuditForm(req.query, zones, rememberedChoice(req, zones))
-    rememberZone(req, form)
-    const everything = { ...NO_FILTER, view: form.filter.view }
-    const [found, matching, all, states] = await Promise.all([
-      searchRecords(db, scope, form.filter, { cursor: form.place }),
-      countRecords(db, scope, form.filter),
-      countRecords(db, scope, everything),
-      countStates(db, scope, form.filter),
+    const remembered = await rememberedBy(deps, scope, zones)
+    const form = readAuditForm(req.query, zones, { remembered: remembered.zone })
+    await remember(deps, req, { scope, form, before: remembered.kept })
+    // the script of a page that lacks a count asks for it again, and may wait
+    const patience = isPart(req) ? {} : { deadlineMs: deps.countWithinMs ?? COUNTED_WITHIN_MS }
+    const [searched, counts, all, saved] = await Promise.all([
+      search(deps, scope, form),
+      countChoices(db, scope, form.filter, patience),
+      countRecords(db, scope, everythingIn(form.view), patience),
+      listSavedFilters(db, scope),
     ])
-    const sessions = await findSessions(deps, scope, found.records)
-    const frame = frameOf(form.zone, zones, sessions)
+    const usual = AUDIT_VIEWS[form.view].columns
+    const chosen = form.columns ?? remembered.columnsOf(form.view) ?? usual
+    const columns = chosen === 'default' ? usual : chosen
+    const { zone } = form
+    const { records } = searched.found
+    const frame = await frameFor(deps, scope, { zone, zones, columns, records })
     if (Object.keys(form.mistakes).length > 0) res.status(422)
-    await render(
-      res,
-      'audit/index',
-      presentAudit({ page, form, found, frame, matching, all, states }),
-    )
+    const facts = { page, form, ...searched, frame, counts, all, saved }
+    await render(res, 'audit/index', presentAudit(facts))
   }
 
-  const show: RequestHandler = async (req, res) => {
+  /** What came since the page was drawn: its script asks now and then, and nothing moves by itself. */
+  const news: RequestHandler = async (req, res) => {
     const { scope } = auditVisitOf(deps, req)
-    const { record: id } = req.params
-    const record =
-      typeof id === 'string' && isUuid(id) ? await findRecord(db, scope, id) : undefined
-    if (record === undefined) throw new NotFound()
-    const { page, zones } = await openShell(deps, req, 'Audit record')
-    const { zone } = readAuditForm({}, zones, rememberedChoice(req, zones))
-    const sessionId = parseSessionId(record.sessionId ?? '')
-    const related = sessionId === undefined ? [] : await listSessionRecords(db, scope, sessionId)
-    const sessions = await findSessions(deps, scope, related)
-    const frame = frameOf(zone, zones, sessions)
-    await render(res, 'audit/show', presentAuditRecord(page, { record, related, frame }))
+    const zones = await zonesOf(deps, req)
+    const form = readAuditForm(req.query, zones)
+    const { newest } = req.query
+    const { records } = await searchRecords(db, scope, form.filter, { size: NEWS_MOST })
+    const known =
+      typeof newest === 'string' && isUuid(newest)
+        ? records.findIndex(({ id }) => id === newest)
+        : records.length
+    const { page } = isPart(req)
+      ? bareShell('New records')
+      : await openShell(deps, req, 'New records')
+    const count = known === -1 ? NEWS_MOST + 1 : known
+    await render(res, 'audit/news', presentNews(page, form, { count, most: NEWS_MOST }))
   }
 
-  return { index, show, download: auditDownload(deps) }
+  return { index, news, download: auditDownload(deps) }
 }
 
-function frameOf(zone: AuditZone, zones: Zones, sessions: ReadonlyMap<string, Session>): RowFrame {
-  return { times: timeColumn(zone.name, DateTime.utc()), zones, choice: zone.choice, sessions }
+interface Searched {
+  readonly found: AuditSearchPage
+  readonly tooBroad: boolean
 }
 
-/** The sessions that these records speak of, for their popovers: one statement for the whole page. */
-async function findSessions(
+/** A search that was given up leaves the form as it is, so that it can be narrowed. */
+async function search(
   { store }: PortalDeps,
-  scope: AuditScope,
-  records: readonly AuditRecord[],
-): Promise<ReadonlyMap<string, Session>> {
-  const named = records.map(({ sessionId }) => parseSessionId(sessionId ?? ''))
-  const ids = [...new Set(named.filter((id): id is SessionId => id !== undefined))]
-  if (ids.length === 0) return new Map()
-  const found = await listSessions(store.db, scope, { ids, showHidden: true, limit: ids.length })
-  return new Map(found.map((session) => [session.id, session]))
-}
-
-/** What the reader chose last, for an address that names no zone. */
-export function rememberedChoice(req: Request, { own }: Zones): string {
-  const { auditZone } = req.session
-  return auditZone === 'local' ? (own ?? 'central') : (auditZone ?? 'central')
-}
-
-/** Only a change is kept: every other page view would rewrite the sign-in for nothing. */
-export function rememberZone(
-  req: Request,
-  { zone, mistakes }: Pick<AuditForm, 'zone' | 'mistakes'>,
-): void {
-  if (isPart(req) || req.query['zone'] === undefined || mistakes['zone'] !== undefined) return
-  const { choice } = zone
-  const kind = choice === 'central' || choice === 'utc' ? choice : 'local'
-  if (req.session.auditZone !== kind) req.session.auditZone = kind
-  if (kind === 'local' && req.session.zone !== choice) req.session.zone = choice
+  scope: AuditUserScope,
+  form: AuditForm,
+): Promise<Searched> {
+  try {
+    const found = await searchRecords(store.db, scope, form.filter, { cursor: form.place })
+    return { found, tooBroad: false }
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'search_too_broad') throw error
+    return { found: { records: [] }, tooBroad: true }
+  }
 }

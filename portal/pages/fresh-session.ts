@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { IANAZone } from 'luxon'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
-import { explainRoles, justificationRule } from '../../broker/policy/policy.ts'
+import { explainRoles, justificationRule, type OfferedRole } from '../../broker/policy/policy.ts'
 import { findRepetition, repeatSession } from '../../broker/sessions/repetition.ts'
 import { resolveRequest } from '../../broker/sessions/window.ts'
 import { listDataSources } from '../../db/data-sources.ts'
@@ -14,14 +14,15 @@ import type { PortalDeps } from '../deps.ts'
 import { mistakesOf, NotFound, type FieldMistakes } from '../errors.ts'
 import { fieldsOf } from '../forms/fields.ts'
 import {
+  addressedRequest,
   readRequest,
   repeatedRequest,
   takeRequest,
-  untouchedRequest,
   type TypedRequest,
 } from '../forms/session-request.ts'
 import type { Zones } from '../presenters/moments.ts'
 import { presentFreshSession, presentPreview } from '../presenters/fresh-session.ts'
+import { visible } from '../presenters/visible.ts'
 import { render } from '../render.ts'
 import { sessionIdIn } from '../session-address.ts'
 import { flash, isPart, openShell, zonesOf, type Shell } from '../shell.ts'
@@ -32,14 +33,13 @@ export function freshSessionPages(deps: PortalDeps) {
   const { store } = deps
 
   const fresh: RequestHandler = async (req, res) => {
-    const fields = fieldsOf(req.query)
-    const again = fields.text('again')
-    const chosen = fields.text('dataSource')
+    const again = fieldsOf(req.query).text('again')
     const typed =
       again === ''
-        ? untouchedRequest(chosen === '' ? await onlySource(deps, req) : chosen, zoneIn(req))
+        ? await typedInAddress(deps, req)
         : await typedAgain(deps, req, parseSessionId(again))
-    await renderForm(deps, req, res, { typed, mistakes: {} })
+    const wantsPreview = typed.roles.length > 0
+    await renderForm(deps, req, res, { typed, mistakes: {}, wantsPreview, isAddress: true })
   }
 
   const preview: RequestHandler = async (req, res) => {
@@ -94,6 +94,30 @@ function knownMistakes(error: unknown): FieldMistakes {
   return mistakes
 }
 
+/** What the address fills in; where there is one data source only, nobody has to name it. */
+async function typedInAddress(deps: PortalDeps, req: Request): Promise<TypedRequest> {
+  const typed = addressedRequest(req.query, zoneIn(req))
+  return typed.dataSource === '' ? { ...typed, dataSource: await onlySource(deps, req) } : typed
+}
+
+/** What an address asks for that nobody could have picked, in a sentence for each field. */
+function addressMistakes(
+  typed: TypedRequest,
+  source: { readonly name: string } | undefined,
+  roles: readonly OfferedRole[],
+): FieldMistakes {
+  if (typed.dataSource === '') return {}
+  if (source === undefined) {
+    return { dataSource: `There is no data source ${visible(typed.dataSource)} to ask for.` }
+  }
+  const sentences = typed.roles.flatMap((name) => {
+    const role = roles.find((offered) => offered.name === name)
+    if (role === undefined) return `There is no role ${visible(name)} on ${visible(source.name)}.`
+    return role.refusal ?? []
+  })
+  return sentences.length === 0 ? {} : { roles: sentences.join(' ') }
+}
+
 async function typedAgain(
   { store }: PortalDeps,
   req: Request,
@@ -130,13 +154,15 @@ interface FormState {
   readonly typed: TypedRequest
   readonly mistakes: FieldMistakes
   readonly wantsPreview?: boolean
+  /** Nobody has sent it: the address fills it in. */
+  readonly isAddress?: boolean
 }
 
 async function renderForm(
   deps: PortalDeps,
   req: Request,
   res: Response,
-  { typed, mistakes, wantsPreview = false }: FormState,
+  { typed, mistakes, wantsPreview = false, isAddress = false }: FormState,
 ): Promise<void> {
   const { db } = deps.store
   const { scope } = visitOf(req)
@@ -148,7 +174,9 @@ async function renderForm(
   const roles = source === undefined ? [] : await explainRoles(db, scope, source.id)
   const rule = source && justificationRule(source, await findGlobalJustification(db))
   const reading = wantsPreview ? readRequest(typed, shell.zones) : undefined
-  const chosen = roles.filter(({ name }) => typed.roles.includes(name))
+  const chosen = roles.filter(
+    ({ name, refusal }) => typed.roles.includes(name) && !(isAddress && refusal !== undefined),
+  )
   const now = await storeTime(db)
   const reach = { now, lifeMinutes: await getRequestLife(db, scope.organization.id) }
   const resolved =
@@ -158,10 +186,11 @@ async function renderForm(
   const meant = resolved !== undefined && 'window' in resolved ? resolved : undefined
   const found = {
     ...mistakes,
+    ...(isAddress ? addressMistakes(typed, source, roles) : {}),
     ...(reading?.ok === false ? reading.mistakes : {}),
     ...(resolved !== undefined && 'faults' in resolved ? resolved.faults : {}),
   }
-  if (Object.keys(found).length > 0) res.status(422)
+  if (Object.keys(found).length > 0 && !isAddress) res.status(422)
   const page = presentFreshSession({
     shell,
     sources,

@@ -19,6 +19,7 @@ import {
   presentGroupRow,
 } from '../presenters/groups.ts'
 import { mayAdminister, maySeeAdministration, orNotFound } from '../privileges.ts'
+import { noGroups } from '../presenters/first-steps.ts'
 import { render } from '../render.ts'
 import { flash, openShell } from '../shell.ts'
 import { uuidIn } from '../uuid-address.ts'
@@ -41,11 +42,7 @@ export function groupPages(deps: PortalDeps) {
     await render(res, 'groups/index', {
       page,
       rows: groups.map((group) => presentGroupRow(group, roles)),
-      empty: {
-        heading: 'No groups yet',
-        text: 'A group is the people who are told of a request and may approve it.',
-        action: freshHref && { href: freshHref, label: 'Add a group' },
-      },
+      empty: noGroups(freshHref && { href: freshHref, label: 'Add a group' }),
       freshHref,
     })
   }

@@ -3,7 +3,6 @@ import { makeCredential } from '../../broker/sessions/credentials.ts'
 import { approve, cancel, deny, terminate } from '../../broker/sessions/lifecycle.ts'
 import type { Session } from '../../broker/sessions/session.ts'
 import { listSessionRecords } from '../../db/audit-search.ts'
-import { listConnections } from '../../db/connections.ts'
 import { listChecksOf } from '../../db/data-source-checks.ts'
 import { findDataSource } from '../../db/data-sources.ts'
 import { findComparison, listResidue } from '../../db/residue.ts'
@@ -19,14 +18,13 @@ import { presentResidue } from '../presenters/residue.ts'
 import { presentRunning } from '../presenters/running.ts'
 import { presentSession, type Returned } from '../presenters/session-page.ts'
 import type { Credential } from '../presenters/session-pages.ts'
-import { readRecording, readRunning } from '../recording.ts'
+import { readRecorded } from '../recorded.ts'
+import { readRunning } from '../recording.ts'
 import { render } from '../render.ts'
 import { listDescriptions } from '../role-descriptions.ts'
 import { getSessionIn, ownSessionIdIn, sessionIdIn } from '../session-address.ts'
 import { flash, openShell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
-
-const STATEMENTS_SIZE = 100
 
 /** One session: its page, and the resources that posting to makes: decisions, endings, credentials. */
 export function sessionPages(deps: PortalDeps) {
@@ -126,14 +124,11 @@ export async function renderSession(
   const { db } = deps.store
   const visit = visitOf(req)
   const { scope } = visit
-  const after = fieldsOf(req.query).text('after')
-  const place = { limit: STATEMENTS_SIZE, ...(after === '' ? {} : { after }) }
-  const statements = await readRecording(deps, visit, session, place)
+  const recorded = await readRecorded(deps, req, session)
   const running = await readRunning(deps, visit, session)
-  const [shell, records, connections, credentials, descriptions, source, now] = await Promise.all([
+  const [shell, records, credentials, descriptions, source, now] = await Promise.all([
     openShell(deps, req, `Session ${session.id}`),
     listSessionRecords(db, scope, session.id),
-    listConnections(db, scope, session.id),
     listCredentials(db, scope, session.id),
     listDescriptions(db, scope, session.dataSource.id),
     findDataSource(db, scope, session.dataSource.id),
@@ -141,6 +136,7 @@ export async function renderSession(
   ])
   const look = { scope, zones: shell.zones, now }
   const checks = await listChecksOf(db, scope, session.id)
+  const { connections } = recorded
   const page = presentSession({
     ...more,
     shell,
@@ -159,9 +155,8 @@ export async function renderSession(
       zones: shell.zones,
     }),
     records,
-    statements,
+    recorded,
     running: presentRunning(running, { session, connections, look }),
-    connections,
     descriptions,
     source,
     proxy: proxyAddress(deps),

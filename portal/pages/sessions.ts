@@ -1,15 +1,17 @@
-import type { RequestHandler } from 'express'
-import { terminate } from '../../broker/sessions/lifecycle.ts'
-import { listSessions, type SessionFilter } from '../../db/sessions.ts'
+import type { Request, RequestHandler, Response } from 'express'
+import {
+  terminateAll as terminateAllSessions,
+  type AllTerminated,
+} from '../../broker/sessions/termination.ts'
+import { listSessions } from '../../db/sessions.ts'
 import { storeTime } from '../../db/store.ts'
-import { AppError } from '../../lib/errors.ts'
-import { parseSessionId } from '../../lib/ids.ts'
 import type { PortalDeps } from '../deps.ts'
+import { mistakesOf } from '../errors.ts'
 import { listWaitingExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
-import type { NavItem } from '../presenters/pieces.ts'
 import { presentApprovals } from '../presenters/approvals.ts'
-import { groupSessions, presentSessionRow } from '../presenters/sessions.ts'
+import { presentUnderWay } from '../presenters/under-way.ts'
+import type { Field } from '../presenters/pieces.ts'
 import { mayAdminister, orNotFound } from '../privileges.ts'
 import { render } from '../render.ts'
 import { listDescriptions } from '../role-descriptions.ts'
@@ -17,50 +19,35 @@ import { flash, openShell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
 
 const UNDER_WAY_MOST = 500
-const HISTORY_SIZE = 50
+/** Sessions that a sentence names at most. */
+const NAMED_MOST = 10
 
-/** Lists of sessions: under way, waiting for me, over. */
+/** Lists of sessions: under way, and waiting for me. */
 export function sessionLists(deps: PortalDeps) {
   return {
-    index: underWay(deps),
+    index: ((req, res) => renderUnderWay(deps, req, res)) as RequestHandler,
     approvals: approvals(deps),
-    history: history(deps),
     terminateAll: terminateAll(deps),
     /** Reloading the answer to a post lands here. */
     back: ((_req, res) => res.redirect(303, '/sessions')) as RequestHandler,
   }
 }
 
-function underWay(deps: PortalDeps): RequestHandler {
-  const { store } = deps
-  return async (req, res) => {
-    const { scope } = visitOf(req)
-    const mine = fieldsOf(req.query).text('mine') === 'true'
-    const shell = await openShell(deps, req, 'Sessions')
-    const filter = { ended: false, mine, limit: UNDER_WAY_MOST }
-    const sessions = await listSessions(store.db, scope, filter)
-    const look = { scope, zones: shell.zones, now: await storeTime(store.db) }
-    await render(res, 'sessions/index', {
-      page: shell.page,
-      groups: groupSessions(sessions, look),
-      empty: {
-        heading: 'No sessions under way',
-        text: 'A session is a window of access to a data source, with its own database user.',
-        action: { href: '/sessions/new', label: 'Request Access' },
-      },
-      views: viewsOf('/sessions', mine),
-      requestHref: '/sessions/new',
-      terminateAll:
-        mayAdminister(scope) && sessions.length > 0
-          ? {
-              href: '/sessions/termination',
-              label: 'Terminate all',
-              tone: 'danger',
-              needsReason: true,
-            }
-          : undefined,
-    })
-  }
+async function renderUnderWay(
+  deps: PortalDeps,
+  req: Request,
+  res: Response,
+  reason: Field = { value: '' },
+): Promise<void> {
+  const { db } = deps.store
+  const { scope } = visitOf(req)
+  const mine = fieldsOf(req.query).text('mine') === 'true'
+  const shell = await openShell(deps, req, 'Sessions')
+  const filter = { ended: false, mine, limit: UNDER_WAY_MOST + 1 }
+  const found = await listSessions(db, scope, filter)
+  const look = { scope, zones: shell.zones, now: await storeTime(db) }
+  const page = presentUnderWay(found, look, { shell, mine, reason, most: UNDER_WAY_MOST })
+  await render(res, 'sessions/index', page)
 }
 
 function approvals(deps: PortalDeps): RequestHandler {
@@ -78,75 +65,33 @@ function approvals(deps: PortalDeps): RequestHandler {
   }
 }
 
-function history(deps: PortalDeps): RequestHandler {
-  const { store } = deps
-  return async (req, res) => {
-    const { scope } = visitOf(req)
-    const query = fieldsOf(req.query)
-    const mine = query.text('mine') === 'true'
-    const before = parseSessionId(query.text('before'))
-    const shell = await openShell(deps, req, 'Session History')
-    const filter: SessionFilter = { ended: true, mine, limit: HISTORY_SIZE + 1 }
-    const found = await listSessions(store.db, scope, {
-      ...filter,
-      ...(before === undefined ? {} : { before }),
-    })
-    const page = found.slice(0, HISTORY_SIZE)
-    const older = found.length > HISTORY_SIZE ? page.at(-1)?.id : undefined
-    const look = { scope, zones: shell.zones, now: await storeTime(store.db) }
-    const own = mine ? 'mine=true&' : ''
-    await render(res, 'history/index', {
-      page: shell.page,
-      rows: page.map((session) => presentSessionRow(session, look)),
-      empty: { heading: 'No sessions are over yet', text: 'Sessions that ended are kept here.' },
-      views: viewsOf('/history', mine),
-      pager:
-        older === undefined && before === undefined
-          ? undefined
-          : {
-              newer: before === undefined ? undefined : `/history${mine ? '?mine=true' : ''}`,
-              older: older === undefined ? undefined : `/history?${own}before=${older}`,
-              text: before === undefined ? 'The latest sessions' : 'Older sessions',
-            },
-    })
-  }
-}
-
 function terminateAll(deps: PortalDeps): RequestHandler {
   const { store } = deps
   return async (req, res) => {
     const { scope, origin } = visitOf(req)
     orNotFound(mayAdminister(scope))
     const reason = fieldsOf(req.body).text('reason')
-    if (reason === '') {
-      throw new AppError('reason_required', 'Say why all sessions are terminated, then try again.')
+    let ended: AllTerminated
+    try {
+      ended = await terminateAllSessions(store, scope, origin, { reason })
+    } catch (error) {
+      const { reason: sentence } = mistakesOf(error)
+      if (sentence === undefined) throw error
+      return renderUnderWay(deps, req, res.status(422), { value: reason, error: sentence })
     }
-    let count = 0
-    for (const { id } of await listSessions(store.db, scope, { ended: false, limit: ALL })) {
-      count += await terminate(store, scope, origin, id, { reason }).then(() => 1, ifOver)
-    }
-    await flash(
-      req,
-      'ok',
-      count === 1 ? '1 session was terminated.' : `${count} sessions were terminated.`,
-    )
+    const { terminated, failed } = ended
+    await flash(req, failed.length === 0 ? 'ok' : 'error', terminatedText(terminated, failed))
     res.redirect(303, '/sessions')
   }
 }
 
-const ALL = 100_000
-
-/** One that ended by itself meanwhile needs no termination. */
-function ifOver(error: unknown): number {
-  if (error instanceof AppError && OVER_CODES.has(error.code)) return 0
-  throw error
-}
-
-const OVER_CODES = new Set(['state_changed', 'already_decided'])
-
-function viewsOf(path: string, mine: boolean): NavItem[] {
-  return [
-    { href: path, label: 'All', current: !mine },
-    { href: `${path}?mine=true`, label: 'Mine', current: mine },
-  ]
+function terminatedText(
+  terminated: AllTerminated['terminated'],
+  failed: AllTerminated['failed'],
+): string {
+  const done = terminated.length === 1 ? '1 session was' : `${terminated.length} sessions were`
+  if (failed.length === 0) return `${done} terminated.`
+  const named = failed.slice(0, NAMED_MOST).map(({ id }) => id)
+  const rest = failed.length > named.length ? ' and others' : ''
+  return `${done} terminated. Not ended: ${named.join(', ')}${rest}. ${failed[0]?.sentence ?? ''} Try again.`
 }

@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express'
 import { DateTime } from 'luxon'
 import { listTasks } from '../../db/tasks.ts'
+import { remember, rememberedBy } from '../audit-preferences.ts'
 import type { PortalDeps } from '../deps.ts'
 import { readTaskForm } from '../forms/task-filter.ts'
 import { presentTasks } from '../presenters/tasks.ts'
@@ -9,7 +10,6 @@ import { mayAudit, mayOversee, orNotFound } from '../privileges.ts'
 import { render } from '../render.ts'
 import { openShell } from '../shell.ts'
 import { visitOf } from '../visit.ts'
-import { rememberedChoice, rememberZone } from './audit.ts'
 
 /** What the broker did by itself: every piece of work that changed something, or failed to. */
 export function taskPages(deps: PortalDeps) {
@@ -17,8 +17,9 @@ export function taskPages(deps: PortalDeps) {
     const { scope } = visitOf(req)
     orNotFound(mayOversee(scope))
     const { page, zones } = await openShell(deps, req, 'Tasks')
-    const form = readTaskForm(req.query, zones, rememberedChoice(req, zones))
-    rememberZone(req, form)
+    const remembered = await rememberedBy(deps, scope, zones)
+    const form = readTaskForm(req.query, zones, remembered.zone)
+    await remember(deps, req, { scope, form, before: remembered.kept })
     const found = await listTasks(deps.store.db, scope, form.filter, { cursor: form.place })
     if (Object.keys(form.mistakes).length > 0) res.status(422)
     const { mode } = deps.config.portal

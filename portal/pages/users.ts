@@ -9,6 +9,7 @@ import { InvalidRequest, NotFound } from '../errors.ts'
 import { readFlags, readUser } from '../forms/administration.ts'
 import { fieldsOf } from '../forms/fields.ts'
 import { flagChoices, presentFreshUser, presentUser } from '../presenters/administration.ts'
+import { NOBODY_LOCKED } from '../presenters/first-steps.ts'
 import { presentMoment } from '../presenters/moments.ts'
 import type { Action } from '../presenters/pieces.ts'
 import { visible } from '../presenters/visible.ts'
@@ -72,7 +73,7 @@ function list(deps: PortalDeps): RequestHandler {
       rows: people
         .filter(({ disabledAt }) => !locked || disabledAt !== null)
         .map((person) => presentUser(person, { zones, lastSignIn: signIns.get(person.id) })),
-      empty: { heading: 'Nobody here', text: 'No user is locked.' },
+      empty: NOBODY_LOCKED,
       views: [
         { href: '/users', label: 'All', current: !locked },
         { href: '/users?status=locked', label: 'Locked', current: locked },

@@ -144,6 +144,8 @@ const ABOUT: Readonly<Record<AlertRule, string>> = {
   end_late: 'A session is past its end and still granted. The proxy has cut its connections.',
   login_unaccounted: 'A role that may log in is marked as a session user and no session has it.',
   role_altered: 'Somebody changed the login, password or end of a session user past Daypass.',
+  lock_held:
+    'Somebody on the data source took the lock under which Daypass makes and lets in a session user. Its connection is ended.',
   password_changed:
     'A statement through the proxy changed a password: PostgreSQL lets every user change their own.',
   residue: 'Something that a session made or changed is still on the data source after it.',

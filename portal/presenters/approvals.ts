@@ -1,9 +1,10 @@
 import type { Extension } from '../../db/extensions.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Shell } from '../shell.ts'
+import type { ApprovalRow, ApprovalsPage } from './approval-pages.ts'
 import { presentExtensionRow } from './extension.ts'
 import { lengthText, presentMaybe, presentMoment } from './moments.ts'
-import type { ApprovalRow, ApprovalsPage } from './session-pages.ts'
+import { presentExtensionTags, presentTags } from './request-tags.ts'
 import { presentDecision } from './session-page.ts'
 import {
   lengthOf,
@@ -32,14 +33,19 @@ export function presentApprovals(
   return {
     page,
     extensions: extensions.flatMap(({ extension, session }) => {
-      return presentExtensionRow(extension, session, { look, descriptions }) ?? []
+      const row = presentExtensionRow(extension, session, { look, descriptions })
+      if (row === undefined) return []
+      const added = { start: extension.oldEnd, end: extension.newEnd }
+      const facts = { zones: look.zones, added }
+      return { ...row, tags: presentExtensionTags(extension, facts, descriptions) }
     }),
     rows: sessions
       .toReversed()
       .flatMap((session) => presentApproval(session, look, descriptions) ?? []),
     empty: {
       heading: 'Nothing waits for you',
-      text: 'Requests for roles that you approve appear here.',
+      text: 'Requests for roles that you approve appear here, each with who asks, why, for how long and what is unusual about it. Nobody decides their own request, and one that lapses leaves the list by itself.',
+      action: { href: '/sessions', label: 'See the sessions under way' },
     },
   }
 }
@@ -57,6 +63,7 @@ function presentApproval(
     requester: visible(session.requester.username),
     dataSource: visible(session.dataSource.name),
     roles: presentRoles(session, look.zones, descriptions, look.scope.person),
+    tags: presentTags(session, look, descriptions),
     progress: presentProgress(session),
     justification: visibleLines(session.justification),
     start: presentMaybe(session.start, look.zones),

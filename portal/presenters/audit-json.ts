@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../db/audit-record.ts'
+import type { SavedFilter } from '../../db/saved-filters.ts'
 import { iso } from '../../db/store.ts'
 import { isoOrNull } from './session-json.ts'
 
@@ -42,4 +43,22 @@ export function presentRecordJson(record: AuditRecord): RecordJson {
     clientIp: record.clientIp,
     outcome: record.outcome,
   }
+}
+
+/** A saved filter as the API answers with it. */
+export interface SavedFilterJson {
+  readonly id: string
+  readonly name: string
+  readonly shared: boolean
+  /** The query of the Audit tab's address and of GET /api/v1/audit. */
+  readonly query: string
+  readonly owner: string
+  readonly mine: boolean
+  readonly changedAt: string
+}
+
+/** A saved filter as the API answers with it. */
+export function savedFilterJson(filter: SavedFilter): SavedFilterJson {
+  const { id, name, shared, query, owner, mine, changedAt } = filter
+  return { id, name, shared, query, owner, mine, changedAt: iso(changedAt) }
 }

@@ -1,6 +1,8 @@
 import type { DateTime } from 'luxon'
 import type { AuditFilter } from '../../db/audit-filter.ts'
-import type { AuditForm } from '../forms/audit-filter.ts'
+import type { AuditForm, AuditSelection } from '../forms/audit-filter.ts'
+import { RANGES } from '../forms/audit-times.ts'
+import { AUDIT_VIEWS, everythingIn } from './audit-views.ts'
 import { offsetText } from './zones.ts'
 
 /** One active filter: what the query carries, and what people read. */
@@ -19,6 +21,9 @@ const LABELS = {
   username: 'Session Username',
   dataSource: 'Data Source',
   clientIp: 'Client IP',
+  subject: 'Subject',
+  company: 'Company name',
+  accountId: 'Account ID',
   reason: 'Reason',
   q: 'Free text',
 } as const satisfies Partial<Record<keyof AuditFilter, string>>
@@ -27,13 +32,27 @@ type LabelledName = keyof typeof LABELS
 const LABELLED = Object.keys(LABELS).filter((name): name is LabelledName => name in LABELS)
 
 /**
- * The filters that narrow something, one by one. Instants carry their offset, so that a link means
- * the same wherever it is opened.
+ * The filters that narrow the view, one by one. Instants carry their offset, so that a link means
+ * the same wherever it is opened; a range of time moves on with the clock.
  */
-export function activeFilters({
-  filter,
-  zone,
-}: Pick<AuditForm, 'filter' | 'zone'>): ActiveFilter[] {
+export function activeFilters(selection: AuditSelection): ActiveFilter[] {
+  const { filter, areas } = selection
+  const active = timeFilters(selection)
+  const each = (name: string, label: string, values: readonly string[]): void => {
+    for (const value of values) active.push({ name, value, label: `${label} ${value}` })
+  }
+  each('state', 'Status', filter.states)
+  each('action', 'Action', filter.actions)
+  each('area', 'Area', areas)
+  each('scope', 'Scope', filter.scope === null ? [] : [filter.scope])
+  for (const name of LABELLED) {
+    const value = filter[name]
+    if (value !== null) active.push({ name, value, label: `${LABELS[name]} ${value}` })
+  }
+  return active
+}
+
+function timeFilters({ filter, zone, range }: AuditSelection): ActiveFilter[] {
   const active: ActiveFilter[] = []
   for (const [name, label] of [
     ['since', 'Since'],
@@ -41,45 +60,75 @@ export function activeFilters({
   ] as const) {
     const at = filter[name]?.setZone(zone.name)
     if (at === undefined) continue
-    const text = `${at.toFormat('yyyy-LL-dd HH:mm:ss')} ${offsetText(at)}`
-    active.push({ name, value: exactText(at), label: `${label} ${text}` })
+    const text = `${label} ${at.toFormat('yyyy-LL-dd HH:mm:ss')} ${offsetText(at)}`
+    if (name === 'since' && range !== undefined) {
+      active.push({ name: 'range', value: range, label: `${RANGES[range]}: ${text}` })
+    } else {
+      active.push({ name, value: exactText(at), label: text })
+    }
   }
-  for (const state of filter.states) {
-    active.push({ name: 'state', value: state, label: `Status ${state}` })
-  }
-  if (filter.scope !== null) {
-    active.push({ name: 'scope', value: filter.scope, label: `Scope ${filter.scope}` })
-  }
-  for (const name of LABELLED) {
-    const value = filter[name]
-    if (value !== null) active.push({ name, value, label: `${LABELS[name]} ${value}` })
-  }
-  if (filter.view === 'all') active.push({ name: 'view', value: 'all', label: 'All records' })
   return active
 }
 
-interface Pair {
+export interface Pair {
   readonly name: string
   readonly value: string
 }
 
+/** What every link of a page keeps: its view, its zone, and the columns that its address names. */
+export function framePairs(form: Pick<AuditForm, 'view' | 'zone' | 'columns'>): Pair[] {
+  const { view, zone, columns } = form
+  return [
+    ...(view === 'sessions' ? [] : [{ name: 'view', value: view }]),
+    { name: 'zone', value: zone.choice },
+    ...(columns === undefined
+      ? []
+      : [{ name: 'columns', value: columns === 'default' ? columns : columns.join(',') }]),
+  ]
+}
+
 /** Everything that a link to the same selection carries; the zone always, as times are read in it. */
-export function queryPairs(form: Pick<AuditForm, 'filter' | 'zone'>): Pair[] {
+export function queryPairs(form: AuditSelection & Partial<Pick<AuditForm, 'columns'>>): Pair[] {
   const pairs = activeFilters(form).map(({ name, value }) => ({ name, value }))
-  return [...pairs, { name: 'zone', value: form.zone.choice }]
+  return [...pairs, ...framePairs({ columns: undefined, ...form })]
 }
 
 /** An address of the Audit tab. */
 export function auditHref(pairs: readonly Pair[]): string {
-  const query = new URLSearchParams()
-  for (const { name, value } of pairs) query.append(name, value)
-  return `/audit?${query.toString()}`
+  return `/audit?${queryText(pairs)}`
 }
 
-/** The filters in words, for the head of a file and its record. */
-export function filtersInWords(form: Pick<AuditForm, 'filter' | 'zone'>): string {
-  const labels = activeFilters(form).map(({ label }) => label)
-  return labels.length === 0 ? 'none' : labels.join('; ')
+/** A query as addresses write it. */
+export function queryText(pairs: readonly Pair[]): string {
+  const query = new URLSearchParams()
+  for (const { name, value } of pairs) query.append(name, value)
+  return query.toString()
+}
+
+/** The same view with nothing filtered. */
+export function unfiltered(selection: AuditSelection): AuditSelection {
+  const { view, zone } = selection
+  return { view, zone, filter: everythingIn(view), areas: [], range: undefined }
+}
+
+/** The view and the filters in words, for the head of a file and its record. */
+export function filtersInWords(selection: AuditSelection): string {
+  const labels = activeFilters(selection).map(({ label }) => label)
+  const view = selection.view === 'sessions' ? [] : [AUDIT_VIEWS[selection.view].label]
+  return [...view, ...labels].join('; ') || 'none'
+}
+
+/** As filtersInWords, for a selection that is opened at other times: its range moves on. */
+export function savedInWords(selection: AuditSelection): string {
+  const { range } = selection
+  if (range === undefined) return filtersInWords(selection)
+  const { filter } = selection
+  const rest = filtersInWords({
+    ...selection,
+    range: undefined,
+    filter: { ...filter, since: null },
+  })
+  return rest === 'none' ? RANGES[range] : `${RANGES[range]}; ${rest}`
 }
 
 /** With its offset, so that nothing has to be guessed when it is read back. */

@@ -1,59 +1,68 @@
 import type { AuditRecord, PrivateName } from '../../db/audit-record.ts'
-import type { AuditRecordPage } from './audit-pages.ts'
+import type { AuditForm } from '../forms/audit-filter.ts'
+import { presentTable } from './audit.ts'
 import { clientIpText, reasonText, unprovenText } from './audit-columns.ts'
-import { auditHref } from './audit-query.ts'
-import { presentAuditRow, type RowFrame } from './audit-rows.ts'
+import type { AuditFact, AuditRecordPage, RelatedRecords } from './audit-pages.ts'
+import { activeFilters, auditHref, queryPairs, queryText } from './audit-query.ts'
+import { relatedHref, type RowFrame } from './audit-rows.ts'
 import { presentMoment } from './moments.ts'
 import type { Page } from './pieces.ts'
 import { visible } from './visible.ts'
 import { stampText } from './zones.ts'
 
-type Fact = AuditRecordPage['facts'][number]
+/** Records that speak of the same session, request or thing, newest first. */
+export type Related = Readonly<Record<'session' | 'request' | 'subject', readonly AuditRecord[]>>
 
-/** One record with everything its bytes say, and the other records of the same session. */
-export function presentAuditRecord(
-  page: Page,
-  {
-    record,
-    related,
-    frame,
-  }: {
-    readonly record: AuditRecord
-    readonly related: readonly AuditRecord[]
-    readonly frame: RowFrame
-  },
-): AuditRecordPage {
-  const { sessionId } = record
+export interface RecordFacts {
+  readonly record: AuditRecord
+  readonly related: Related
+  readonly neighbours: {
+    readonly newer: AuditRecord | undefined
+    readonly older: AuditRecord | undefined
+  }
+  /** The selection that the reader came from. */
+  readonly form: AuditForm
+  readonly frame: RowFrame
+}
+
+/** One record with everything its bytes say, and the records around it. */
+export function presentAuditRecord(page: Page, facts: RecordFacts): AuditRecordPage {
+  const { record, neighbours, form, frame } = facts
+  const query = queryText(queryPairs(form))
+  const to = (other: AuditRecord | undefined): string | undefined =>
+    other && `/audit/${other.id}?${query}`
   return {
     page,
     recordId: record.id,
     scope: record.scope ?? '',
     state: record.state ?? undefined,
+    outcome: record.outcome === 'ok' ? undefined : record.outcome,
     headline: visible(`${record.action} by ${record.actor}`),
     at: presentMoment(record.at, frame.zones),
-    facts: factsOf(record, frame).map((fact) => ({ ...fact, value: visible(fact.value) })),
+    backHref:
+      activeFilters(form).length === 0 && form.view === 'sessions' ? '/audit' : `/audit?${query}`,
+    newer: to(neighbours.newer),
+    older: to(neighbours.older),
+    facts: shown(factsOf(record, frame)),
+    details: shown(detailsOf(record)),
     canonical: visible(record.bytes),
-    related: related
-      .filter(({ id }) => id !== record.id)
-      .map((other) => presentAuditRow(other, frame)),
-    relatedHref:
-      sessionId === null
-        ? undefined
-        : auditHref([
-            { name: 'session', value: sessionId },
-            { name: 'view', value: 'all' },
-            { name: 'zone', value: frame.choice },
-          ]),
-    zoneSuffix: frame.times.suffix,
+    related: presentRelated(facts),
   }
 }
 
 /** Facts that the record does not hold are left out. */
-function factsOf(record: AuditRecord, frame: RowFrame): Fact[] {
+function shown(facts: readonly AuditFact[]): AuditFact[] {
+  return facts
+    .filter(({ value }) => value !== '')
+    .map((fact) => ({ ...fact, name: visible(fact.name), value: visible(fact.value) }))
+}
+
+function factsOf(record: AuditRecord, frame: RowFrame): AuditFact[] {
   const { body } = record
   const time = (at: AuditRecord['start']): string => (at === null ? '' : stampText(at, frame.times))
-  const facts: Fact[] = [
+  return [
     { name: 'Session ID', value: record.sessionId ?? '', href: sessionHref(record) },
+    { name: 'Action', value: record.action },
     { name: 'Outcome', value: record.outcome },
     { name: 'Area', value: record.area },
     { name: 'Actor', value: `${body.actor.name} (${body.actor.type})` },
@@ -70,7 +79,12 @@ function factsOf(record: AuditRecord, frame: RowFrame): Fact[] {
     { name: 'Company name', value: body.organization.name },
     { name: 'Account ID', value: body.organization.account_id },
     { name: 'Correlation ID', value: body.correlation_id },
-    ...Object.entries(body.details ?? {}).map(([name, value]) => ({
+  ]
+}
+
+function detailsOf(record: AuditRecord): AuditFact[] {
+  return [
+    ...Object.entries(record.body.details ?? {}).map(([name, value]) => ({
       name: detailName(name),
       value,
     })),
@@ -79,7 +93,39 @@ function factsOf(record: AuditRecord, frame: RowFrame): Fact[] {
       value: unprovenText(record, name) ?? '',
     })),
   ]
-  return facts.filter(({ value }) => value !== '')
+}
+
+function presentRelated({ record, related, frame }: RecordFacts): RelatedRecords[] {
+  const { subject } = record.body
+  const table = (heading: string, records: readonly AuditRecord[]): RelatedRecords['table'] =>
+    presentTable(heading, records, { frame, query: '' })
+  const all: RelatedRecords[] = []
+  if (record.sessionId !== null) {
+    all.push({
+      heading: 'Of the same session',
+      empty: 'No other record speaks of the same session.',
+      table: table('Records of the same session', related.session),
+      href: relatedHref(record.sessionId, frame.choice),
+    })
+  }
+  all.push({
+    heading: 'Of the same request',
+    empty: 'No other record was written by the same request or tick.',
+    table: table('Records of the same request', related.request),
+  })
+  if (subject !== undefined) {
+    all.push({
+      heading: 'About the same subject',
+      empty: `No other record is about ${visible(subject.name)}.`,
+      table: table('Records about the same subject', related.subject),
+      href: auditHref([
+        { name: 'subject', value: subject.name },
+        { name: 'view', value: 'all' },
+        { name: 'zone', value: frame.choice },
+      ]),
+    })
+  }
+  return all
 }
 
 const PRIVATE: Readonly<Record<PrivateName, string>> = {

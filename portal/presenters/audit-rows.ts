@@ -1,15 +1,17 @@
 import type { AuditRecord } from '../../db/audit-record.ts'
 import type { Session, SessionRole } from '../../db/sessions.ts'
-import { clientIpText, reasonText } from './audit-columns.ts'
 import type { AuditRow, SessionPeek } from './audit-pages.ts'
 import { auditHref } from './audit-query.ts'
+import { presentCells } from './audit-table.ts'
+import type { ColumnName } from './audit-views.ts'
 import { presentMaybe, presentMoment, type Zones } from './moments.ts'
 import { GLOSSES } from './session-states.ts'
 import { visible } from './visible.ts'
-import { stampText, stamp, type TimeColumn } from './zones.ts'
+import type { TimeColumn } from './zones.ts'
 
-/** What rows are drawn with: how times are written, and the sessions they speak of by id. */
+/** What rows are drawn with: columns, how times are written, and the sessions they speak of by id. */
 export interface RowFrame {
+  readonly columns: readonly ColumnName[]
   readonly times: TimeColumn
   /** For the popovers, which show two zones. */
   readonly zones: Zones
@@ -25,31 +27,27 @@ export function presentAuditRow(record: AuditRecord, frame: RowFrame): AuditRow 
     recordId: record.id,
     href: `/audit/${record.id}`,
     scope: record.scope ?? '',
-    at: { iso: record.at.toUTC().toISO(), text: stampText(record.at, frame.times) },
     sessionId: record.sessionId ?? '',
     peek: session && presentPeek(session, frame),
     state: record.state ?? undefined,
-    action: record.action,
-    actor: visible(record.actor),
-    requester: visible(record.requester ?? ''),
-    roles: visible(record.roles.join(', ')),
-    username: visible(record.username ?? ''),
-    start: stamp(record.start, frame.times),
-    end: stamp(record.end, frame.times),
-    dataSource: visible(record.dataSource ?? ''),
-    reason: visible(reasonText(record)),
-    clientIp: visible(clientIpText(record)),
+    outcome: record.outcome === 'ok' ? undefined : record.outcome,
+    cells: presentCells(record, frame.columns, frame.times),
   }
+}
+
+/** Every record of a session, whatever it is about. */
+export function relatedHref(sessionId: string, choice: string): string {
+  return auditHref([
+    { name: 'session', value: sessionId },
+    { name: 'view', value: 'all' },
+    { name: 'zone', value: choice },
+  ])
 }
 
 function presentPeek(session: Session, { zones, choice }: RowFrame): SessionPeek {
   return {
     href: `/sessions/${session.id}`,
-    relatedHref: auditHref([
-      { name: 'session', value: session.id },
-      { name: 'view', value: 'all' },
-      { name: 'zone', value: choice },
-    ]),
+    relatedHref: relatedHref(session.id, choice),
     headline: `${session.state}: ${GLOSSES[session.state]}`,
     roles: session.roles.map((role) => ({
       name: visible(role.name),

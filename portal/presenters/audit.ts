@@ -1,14 +1,22 @@
+import type { ChoiceCounts } from '../../db/audit-choices.ts'
 import type { AuditSearchPage } from '../../db/audit-search.ts'
-import { COUNTED_AT_MOST } from '../../db/audit-search.ts'
-import type { RecordState } from '../../db/audit-log.ts'
+import type { SavedFilter } from '../../db/saved-filters.ts'
 import { placeText } from '../forms/audit-cursor.ts'
 import type { AuditForm } from '../forms/audit-filter.ts'
-import type { AuditFilterName, AuditPage } from './audit-pages.ts'
-import { activeFilters, auditHref, queryPairs } from './audit-query.ts'
+import { countText, grouped, presentFilters } from './audit-filters.ts'
+import type { AuditPage, AuditTable, ColumnChooser, SavedMenu, Tab } from './audit-pages.ts'
+import { activeFilters, auditHref, framePairs, queryPairs, queryText } from './audit-query.ts'
 import { presentAuditRow, type RowFrame } from './audit-rows.ts'
-import { presentZones } from './moments.ts'
-import type { Choice, Field, Page, Pager } from './pieces.ts'
-import { SESSION_STATES } from './session-states.ts'
+import { presentHeadings } from './audit-table.ts'
+import {
+  areasOf,
+  AUDIT_VIEW_NAMES,
+  AUDIT_VIEWS,
+  COLUMN_HEADINGS,
+  COLUMN_NAMES,
+} from './audit-views.ts'
+import type { AuditRecord } from '../../db/audit-record.ts'
+import type { Page, Pager } from './pieces.ts'
 import { visible } from './visible.ts'
 
 /** What the Audit tab is drawn from. Counts are undefined where counting took too long. */
@@ -16,129 +24,172 @@ export interface AuditFacts {
   readonly page: Page
   readonly form: AuditForm
   readonly found: AuditSearchPage
+  /** The search was given up. */
+  readonly tooBroad: boolean
   readonly frame: RowFrame
-  readonly matching: number | undefined
+  readonly counts: ChoiceCounts | undefined
   readonly all: number | undefined
-  readonly states: ReadonlyMap<RecordState, number>
+  readonly saved: readonly SavedFilter[]
 }
 
-/** The Audit tab: filters, rows, pager and download, all of one filter. */
+/** The Audit tab: views, filters, rows, pager and download, all of one selection. */
 export function presentAudit(facts: AuditFacts): AuditPage {
-  const { page, form, found, frame } = facts
-  const chips = presentChips(form)
+  const { page, form, found, frame, counts } = facts
+  const active = activeFilters(form)
+  const isNarrowed = active.length > 0
+  const matching = counts?.matching
   return {
     page,
-    filter: presentFields(form),
-    states: presentStates(facts),
-    scopes: choices(form.filter.scope ?? 'all', { all: 'All', session: 'Session', role: 'Role' }),
-    views: choices(form.filter.view, { sessions: 'States', all: 'All records' }),
-    zones: presentZones(frame.zones, form.zone.choice),
-    chips,
-    clearHref: chips.length === 0 ? undefined : clearHref(form),
-    filtersOpen: Object.keys(form.mistakes).length > 0,
-    zoneSuffix: frame.times.suffix,
-    rows: found.records.map((record) => presentAuditRow(record, frame)),
-    empty: presentEmpty(form, chips.length > 0),
-    count: recordsText(facts.matching),
-    pager: presentPager(facts),
+    views: presentViews(form),
+    filters: presentFilters(form, frame.zones, counts),
+    chooser: presentChooser(form, frame),
+    saved: presentSaved(facts, isNarrowed),
+    chips: active.map((chip) => ({
+      label: visible(chip.label),
+      href: auditHref([...active.filter((other) => other !== chip), ...framePairs(form)]),
+    })),
+    clearHref: isNarrowed ? auditHref(framePairs(form)) : undefined,
+    table: presentTable('Audit records', found.records, { frame, query: rowQuery(form) }),
+    empty: presentEmpty(facts, isNarrowed),
+    count: matching === 1 ? '1 record' : `${countText(matching)} records`,
+    wrong: WITHOUT_FIELD.flatMap((name) => form.mistakes[name] ?? []).map(visible),
+    uncounted: counts === undefined || facts.all === undefined,
+    pager: presentPager(form, found, matching),
+    newsHref: form.place === undefined ? newsHref(form, found.records[0]) : undefined,
     download: {
-      fields: queryPairs(form),
-      countFiltered: countText(facts.matching),
+      fields: queryPairs({ ...form, columns: undefined }),
+      countFiltered: countText(matching),
       countAll: countText(facts.all),
-      includeFilters: chips.length > 0,
+      includeFilters: isNarrowed,
     },
   }
 }
 
-/** `1,204`, `10,000+`, and `many` where counting took too long. */
-export function countText(count: number | undefined): string {
-  if (count === undefined) return 'many'
-  if (count > COUNTED_AT_MOST) return `${grouped(COUNTED_AT_MOST)}+`
-  return grouped(count)
-}
+/** Told above the table: only addresses hold these. */
+const WITHOUT_FIELD = ['view', 'range', 'zone', 'columns', 'cursor'] as const
 
-function recordsText(count: number | undefined): string {
-  return count === 1 ? '1 record' : `${countText(count)} records`
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString('en-US')
-}
-
-function presentFields(form: AuditForm): Record<AuditFilterName, Field> {
-  const field = (name: AuditFilterName, value = form.typed[name]): Field => ({
-    value,
-    error: form.mistakes[name],
-  })
+/** Records in columns; `query` is what the pages of single records keep of the selection. */
+export function presentTable(
+  label: string,
+  records: readonly AuditRecord[],
+  { frame, query }: { readonly frame: RowFrame; readonly query: string },
+): AuditTable {
   return {
-    since: field('since', timeValue(form, 'since')),
-    until: field('until', timeValue(form, 'until')),
-    session: field('session'),
-    action: field('action'),
-    actor: field('actor'),
-    requester: field('requester'),
-    role: field('role'),
-    username: field('username'),
-    dataSource: field('dataSource'),
-    reason: field('reason'),
-    clientIp: field('clientIp'),
-    q: field('q'),
-  }
-}
-
-/** What a datetime-local input takes; what could not be read stays as it was typed. */
-export function timeValue({ filter, typed, zone }: AuditForm, name: 'since' | 'until'): string {
-  const at = filter[name]?.setZone(zone.name)
-  if (at === undefined) return typed[name]
-  const toTheMinute = at.second === 0 && at.millisecond === 0
-  return at.toFormat(toTheMinute ? "yyyy-LL-dd'T'HH:mm" : "yyyy-LL-dd'T'HH:mm:ss.SSS")
-}
-
-function presentStates({ form, states }: AuditFacts): Choice[] {
-  return SESSION_STATES.map((state) => ({
-    value: state,
-    label: state,
-    chosen: form.filter.states.includes(state),
-    count: countText(states.get(state)),
-  }))
-}
-
-function choices(chosen: string, labels: Readonly<Record<string, string>>): Choice[] {
-  return Object.entries(labels).map(([value, label]) => ({
-    value,
     label,
-    chosen: value === chosen,
-  }))
-}
-
-/** Each chip leads to this page without its filter, on the first page again. */
-function presentChips(form: AuditForm): AuditPage['chips'] {
-  const active = activeFilters(form)
-  return active.map((chip) => ({
-    label: visible(chip.label),
-    href: auditHref([
-      ...active.filter((other) => other !== chip),
-      { name: 'zone', value: form.zone.choice },
-    ]),
-  }))
-}
-
-function clearHref(form: AuditForm): string {
-  return auditHref([{ name: 'zone', value: form.zone.choice }])
-}
-
-function presentEmpty(form: AuditForm, isNarrowed: boolean): AuditPage['empty'] {
-  if (!isNarrowed) {
-    return { heading: 'No records yet', text: 'The first request for access writes the first one.' }
+    headings: presentHeadings(frame.columns, frame.times),
+    rows: records.map((record) => {
+      const row = presentAuditRow(record, frame)
+      return { ...row, href: `${row.href}${query}` }
+    }),
   }
+}
+
+/** A record's page goes on to the next record of the same selection. */
+function rowQuery(form: AuditForm): string {
+  return `?${queryText(queryPairs(form))}`
+}
+
+/** Other views keep when and who; states and scope mean nothing to most of them. */
+function presentViews(form: AuditForm): Tab[] {
+  const active = activeFilters(form)
+  return AUDIT_VIEW_NAMES.map((view) => {
+    const areas: readonly string[] = areasOf(view)
+    const fits = active.filter(
+      ({ name, value }) =>
+        !['state', 'scope', 'action', 'area', 'session'].includes(name) ||
+        (name === 'area' && areas.includes(value) && !AUDIT_VIEWS[view].statesOnly),
+    )
+    const kept = AUDIT_VIEWS[view].areas.length === 0 ? active.filter(keepsState) : []
+    const { zone } = form
+    return {
+      href: auditHref([...fits, ...kept, ...framePairs({ view, zone, columns: undefined })]),
+      label: AUDIT_VIEWS[view].label,
+      current: view === form.view,
+    }
+  })
+}
+
+function keepsState({ name }: { readonly name: string }): boolean {
+  return name === 'state' || name === 'scope' || name === 'session'
+}
+
+function presentChooser(form: AuditForm, { columns }: RowFrame): ColumnChooser {
+  const kept = queryPairs({ ...form, columns: undefined })
+  const usual = AUDIT_VIEWS[form.view].columns
+  const isUsual = usual.length === columns.length && usual.every((name) => columns.includes(name))
+  return {
+    kept,
+    columns: COLUMN_NAMES.map((name) => ({
+      value: name,
+      label: COLUMN_HEADINGS[name],
+      chosen: columns.includes(name),
+      refused: name === 'at' ? 'leads to the record' : undefined,
+    })),
+    resetHref: isUsual ? undefined : auditHref([...kept, { name: 'columns', value: 'default' }]),
+  }
+}
+
+function presentSaved({ form, saved }: AuditFacts, isNarrowed: boolean): SavedMenu {
+  // times carry their offsets, so whoever opens it may look at it in a zone of their own
+  const query = queryText(queryPairs(form).filter(({ name }) => name !== 'zone'))
+  const canBeSaved = isNarrowed || form.view !== 'sessions' || form.columns !== undefined
+  return {
+    filters: saved.map(({ id, name, mine, owner }) => ({
+      href: `/audit/filters/${id}`,
+      label: visible(name),
+      by: mine ? '' : visible(owner),
+    })),
+    href: '/audit/filters',
+    saveHref: canBeSaved ? `/audit/filters?save=${encodeURIComponent(query)}` : undefined,
+  }
+}
+
+function presentEmpty({ form, tooBroad }: AuditFacts, isNarrowed: boolean): AuditPage['empty'] {
+  if (tooBroad) return presentTooBroad(form)
+  if (!isNarrowed) {
+    const text =
+      form.view === 'sessions'
+        ? 'The first request for access writes the first one.'
+        : `${AUDIT_VIEWS[form.view].label} fills as people and Daypass work.`
+    return { heading: 'No records yet', text }
+  }
+  const { q } = form.filter
   return {
     heading: 'No records match',
-    text: 'Take a filter off, or widen the time between Since and Until.',
-    action: { href: clearHref(form), label: 'Clear all filters' },
+    text:
+      q === null
+        ? 'Take a filter off, or widen the time between Since and Until.'
+        : `“${visible(q)}” was looked for in action, actor, requester, roles, session username, data source, subject, details, reason and justification, in ${AUDIT_VIEWS[form.view].label}. Client IP, Company name and Account ID have filters of their own. Statements are searched on the page of their session.`,
+    action: { href: auditHref(framePairs(form)), label: 'Clear all filters' },
   }
 }
 
-function presentPager({ form, found, matching }: AuditFacts): Pager {
+/** Says which filter would help most: time first, then what an index finds at once. */
+function presentTooBroad(form: AuditForm): AuditPage['empty'] {
+  const { since, q } = form.filter
+  const words =
+    q !== null && q.length < WORTH_LOOKING_UP
+      ? ` Free text finds faster with ${WORTH_LOOKING_UP} letters or more.`
+      : ''
+  const others = activeFilters(form).filter(({ name }) => !['since', 'range'].includes(name))
+  return {
+    heading: 'This search takes too long over so many records',
+    text: `${since === null ? 'Choose a Since' : 'Move Since closer to Until'}, or add a Session ID, Actor, Data Source or Action.${words}`,
+    action: {
+      href: auditHref([{ name: 'range', value: '7d' }, ...others, ...framePairs(form)]),
+      label: 'Search the last 7 days',
+    },
+  }
+}
+
+/** Trigrams: shorter words are in no index. */
+const WORTH_LOOKING_UP = 3
+
+function presentPager(
+  form: AuditForm,
+  found: AuditSearchPage,
+  matching: number | undefined,
+): Pager {
   const before = form.place?.position ?? 0
   const last = before + found.records.length
   const pairs = queryPairs(form)
@@ -152,4 +203,10 @@ function presentPager({ form, found, matching }: AuditFacts): Pager {
         ? 'No records'
         : `Records ${grouped(before + 1)} to ${grouped(last)} of ${countText(matching)}`,
   }
+}
+
+/** The script asks what came since the newest record on the page. */
+function newsHref(form: AuditForm, newest: AuditRecord | undefined): string {
+  const since = newest === undefined ? [] : [{ name: 'newest', value: newest.id }]
+  return `/audit/news?${queryText([...queryPairs(form), ...since])}`
 }

@@ -1,5 +1,14 @@
 /** What the views of extensions take. */
-import type { Countdown, Field, FieldError, Moment, Progress, RoleApproval } from './pieces.ts'
+import type { MeaningChoice } from './meanings.ts'
+import type {
+  Countdown,
+  Field,
+  FieldError,
+  Moment,
+  Progress,
+  RoleApproval,
+  ZoneChoice,
+} from './pieces.ts'
 
 /** Forms of one who may decide an extension now: approve takes `comment`, deny takes `reason`. */
 export interface ExtensionDecision {
@@ -22,8 +31,11 @@ export interface ExtensionSection {
         /** How much can be had now, and which role says so. */
         readonly hint: string
         readonly minutes: Field
+        /** The zones that the end may be in. */
+        readonly zones: readonly ZoneChoice[]
         readonly end: Field
-        readonly endLabel: string
+        /** Present where the end comes twice in its zone. */
+        readonly endMeanings?: MeaningChoice | undefined
         readonly justification: Field
       }
     | undefined

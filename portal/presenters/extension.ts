@@ -1,14 +1,14 @@
 import type { DateTime } from 'luxon'
 import { mayDecideExtension } from '../../broker/extension/decisions.ts'
-import { latestEnd } from '../../broker/extension/window.ts'
-import { bindingMaximum } from '../../broker/sessions/window.ts'
+import { findLimit } from '../../broker/extension/window.ts'
 import type { Extension } from '../../db/extensions.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { FieldMistakes } from '../errors.ts'
 import type { SessionExtensions } from '../extension.ts'
 import { summaryOf } from '../forms/fields.ts'
 import type { ExtensionDecision, ExtensionRow, ExtensionSection } from './extension-pages.ts'
-import { lengthText, presentCountdown, presentMoment, type Zones } from './moments.ts'
+import { presentMeanings } from './meanings.ts'
+import { lengthText, presentCountdown, presentMoment, presentZones, type Zones } from './moments.ts'
 import type { Progress, RoleApproval } from './pieces.ts'
 import {
   isMine,
@@ -19,7 +19,6 @@ import {
 } from './sessions.ts'
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
-import { zoneText } from './zones.ts'
 
 /** What a form about an extension was posted with, when it comes back. */
 export interface ReturnedExtension {
@@ -90,26 +89,33 @@ function presentForm(
   session: Session,
   { roles, look, returned }: ExtensionFacts,
 ): Pick<ExtensionSection, 'form' | 'closed'> {
-  const binding = bindingMaximum(roles)
-  const latest = latestEnd({ roles, now: look.now })
-  if (session.end === null || binding === undefined || latest === undefined) return {}
-  const most = `${visible(binding.name)} may be had for at most ${binding.maximumMinutes} minutes from now on`
+  if (session.start === null || session.end === null) return {}
+  const limit = findLimit({ start: session.start, roles, now: look.now })
+  if (limit === undefined) return {}
+  const { latest, remedy } = limit
+  const most = visible(limit.sentence)
   const asked = returned?.action === 'request' ? returned : undefined
   if (minutesBetween(session.end, latest) < 1 && asked === undefined) {
-    return { closed: `${most}, and the session lasts that long already: ask nearer to its end.` }
+    return { closed: `${most}, and the session lasts that long already: ${remedy}.` }
   }
   const field = (name: string) => ({
     value: asked?.typed[name] ?? '',
     error: asked?.mistakes[name],
   })
+  const zone = asked?.typed['zone'] ?? look.zones.own ?? 'central'
+  const [end, meant] = [field('end'), field('endMeant')]
   return {
     form: {
       href: `/sessions/${session.id}/extension`,
       errors: summaryOf(asked?.mistakes ?? {}),
       hint: `${most}: up to ${presentMoment(latest, look.zones).text}.`,
       minutes: field('minutes'),
-      end: field('end'),
-      endLabel: `or until (${zoneText(look.zones.central, look.now)})`,
+      zones: presentZones(look.zones, zone),
+      end,
+      endMeanings: presentMeanings(
+        { name: 'endMeant', zone, text: end.value, meant: meant.value, error: meant.error },
+        look.zones,
+      ),
       justification: field('justification'),
     },
   }

@@ -6,6 +6,7 @@ import type { FieldMistakes } from '../errors.ts'
 import { summaryOf } from '../forms/fields.ts'
 import type { TypedRequest } from '../forms/session-request.ts'
 import type { Shell } from '../shell.ts'
+import { presentMeanings } from './meanings.ts'
 import { lengthText, presentMoment, presentZones, type Zones } from './moments.ts'
 import type { FreshSessionPage, RoleChoice, WindowPreview } from './session-pages.ts'
 import { counted } from './counted.ts'
@@ -27,6 +28,11 @@ export interface FreshSessionFacts {
 /** The form of Request Access, empty or as it was typed. */
 export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage {
   const { shell, sources, roles, typed, mistakes } = facts
+  const meanings = (field: 'start' | 'end', meant: string) => {
+    const name = `${field}Meant`
+    const { zone, [field]: text } = typed
+    return presentMeanings({ name, text, zone, meant, error: mistakes[name] }, shell.zones)
+  }
   return {
     page: shell.page,
     errors: summaryOf(mistakes),
@@ -57,6 +63,8 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
     length: typed.length,
     start: { value: typed.start, error: mistakes['start'] },
     end: { value: typed.end, error: mistakes['end'] },
+    startMeanings: meanings('start', typed.startMeant),
+    endMeanings: meanings('end', typed.endMeant),
     minutes: {
       value: typed.minutes,
       error: mistakes['minutes'],
@@ -113,7 +121,7 @@ function presentChoice(role: OfferedRole, typed: TypedRequest): RoleChoice {
   return {
     value: role.name,
     label: visible(role.name),
-    chosen: typed.roles.includes(role.name),
+    chosen: role.refusal === undefined && typed.roles.includes(role.name),
     refused: role.refusal && visible(role.refusal),
     hint: role.description === '' ? undefined : visible(role.description),
     approvers: approversText(role),

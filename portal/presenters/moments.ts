@@ -50,6 +50,7 @@ export function presentCountdown(
     before,
     text: lengthText(left),
     passed: passed === undefined ? undefined : Math.min(100, Math.max(0, passed)),
+    from: passed === undefined ? undefined : from?.toUTC().toISO(),
   }
 }
 

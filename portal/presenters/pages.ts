@@ -8,6 +8,7 @@ import type { Link, Page } from './pieces.ts'
 
 export * from './pieces.ts'
 export * from './session-pages.ts'
+export * from './approval-pages.ts'
 export * from './recording-pages.ts'
 export * from './audit-pages.ts'
 export * from './admin-pages.ts'

@@ -65,6 +65,8 @@ export interface Countdown {
   readonly text: string
   /** Whole per cent of the window that has passed; drawn as a bar when present. */
   readonly passed?: number | undefined
+  /** UTC instant that the bar begins at; the script keeps it true, too. */
+  readonly from?: string | undefined
 }
 
 export interface State {
@@ -73,11 +75,12 @@ export interface State {
   readonly gloss: string
 }
 
-/** Approvals in hand of approvals needed, summed over the roles. */
+/** Approvals in hand of approvals needed, summed over the roles; or time used of a window that is over. */
 export interface Progress {
+  readonly of: 'approvals' | 'window'
   readonly done: number
   readonly needed: number
-  /** `1 of 2 approvals`. */
+  /** `1 of 2 approvals`, `12 min of 30 min used`. */
   readonly text: string
 }
 
@@ -87,6 +90,8 @@ export interface RoleApproval {
   /** What the role is for; may be empty. */
   readonly description: string
   readonly state: 'PENDING' | 'APPROVED' | 'DENIED'
+  /** Waits for the reader's own vote. */
+  readonly isMine: boolean
   /** `1 of 1 approvals`, `approved at once`. */
   readonly text: string
   /** Who may still decide: `waits for john or admin`. */
@@ -128,14 +133,20 @@ export interface Action extends Link {
   readonly tone: 'plain' | 'primary' | 'danger'
   /** Asks for a sentence first (field `reason`). */
   readonly needsReason?: boolean | undefined
+  /** Offers to say why, and does it without, too. */
+  readonly takesReason?: boolean | undefined
+  /** What the button below the reason says; absent: the label again. */
+  readonly confirm?: string | undefined
   /** Posted beside the token, such as `{ name: 'flag', value: 'Admin' }`. */
   readonly fields?: readonly { readonly name: string; readonly value: string }[] | undefined
 }
 
-/** What to say where nothing is yet: a heading, one sentence, and the thing to do next. */
+/** What to say where nothing is yet: a heading, one sentence, how one comes by it, and the thing to do next. */
 export interface Empty {
   readonly heading: string
   readonly text: string
+  /** Its few steps in order. */
+  readonly steps?: readonly { readonly name: string; readonly text: string }[] | undefined
   readonly action?: Link | undefined
 }
 

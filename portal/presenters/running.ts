@@ -3,6 +3,7 @@ import type { Connection } from '../../db/connections.ts'
 import type { RunningStatement } from '../../db/running-statements.ts'
 import type { Session } from '../../db/sessions.ts'
 import { mayReadRecording } from '../recording.ts'
+import { connectionName } from './connections.ts'
 import { counted } from './counted.ts'
 import { lengthText } from './moments.ts'
 import type { RunningRow, RunningSection } from './recording-pages.ts'
@@ -43,7 +44,7 @@ function presentRow(
   const { rows, bytes } = statement
   const age = ageOf(statement, now)
   return {
-    connection: nameOf(statement.connection, connections),
+    connection: connectionName(statement.connection, connections),
     number: String(statement.number),
     ...presentText(statement),
     kind: visible(statement.kind),
@@ -52,14 +53,6 @@ function presentRow(
     rows: String(rows),
     bytes: sizeText(bytes),
   }
-}
-
-/** As the list of statements numbers them. */
-function nameOf(id: string, connections: readonly Connection[]): string {
-  const place = connections.findIndex((connection) => connection.id === id)
-  const connection = connections[place]
-  if (connection === undefined) return 'Another connection'
-  return `Connection ${place + 1}, ${visible(connection.clientIp)} to ${visible(connection.database)}`
 }
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const

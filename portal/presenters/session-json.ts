@@ -24,6 +24,7 @@ export function sessionJson(session: Session): Record<string, unknown> {
     removedAt: isoOrNull(session.grantedAt && session.removedAt),
     removal: removalJson(session),
     waitingFor: session.waitingFor,
+    hiddenAt: isoOrNull(session.hiddenAt),
     policyVersion: session.policyVersion,
   }
 }

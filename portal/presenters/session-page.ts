@@ -2,15 +2,16 @@ import type { DateTime } from 'luxon'
 import { mayDecide } from '../../broker/policy/policy.ts'
 import { isOver, usernameIn, type Session } from '../../broker/sessions/session.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
-import type { Connection } from '../../db/connections.ts'
 import type { DataSourceCheck } from '../../db/data-source-checks.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import type { Address } from '../../lib/settings-reader.ts'
 import type { FieldMistakes } from '../errors.ts'
 import { mayAdminister, mayOversee } from '../privileges.ts'
-import { mayReadRecording, type Recording } from '../recording.ts'
+import type { Recorded } from '../recorded.ts'
+import { mayReadRecording } from '../recording.ts'
 import type { Shell } from '../shell.ts'
+import { presentConnections } from './connections.ts'
 import type { ExtensionSection } from './extension-pages.ts'
 import { lengthText, presentMaybe, presentMoment } from './moments.ts'
 import type { RunningSection } from './recording-pages.ts'
@@ -19,6 +20,7 @@ import type { Credential, Decision, ReasonForm, SessionPage } from './session-pa
 import { GLOSSES } from './session-states.ts'
 import {
   endingOf,
+  hidingAction,
   isMine,
   lengthOf,
   presentEnding,
@@ -28,6 +30,8 @@ import {
   type Look,
   type RoleDescriptions,
 } from './sessions.ts'
+import { emptyText, presentSessionUser } from './session-user.ts'
+import { presentSearch } from './statement-search.ts'
 import { presentStatements } from './statements.ts'
 import { presentTimeline } from './timeline.ts'
 import { visibleLines } from './visible-lines.ts'
@@ -47,10 +51,10 @@ export interface SessionFacts {
   readonly look: Look
   readonly session: Session
   readonly records: readonly AuditRecord[]
-  readonly statements: Recording
+  /** What its connections ran, as far as this person may read it. */
+  readonly recorded: Recorded
   /** Absent for those who may not read it. */
   readonly running?: RunningSection | undefined
-  readonly connections: readonly Connection[]
   readonly descriptions: RoleDescriptions
   readonly source: DataSource | undefined
   /** The tests of its roles that its approval asked for. */
@@ -105,18 +109,40 @@ export function presentSession(facts: SessionFacts): SessionPage {
     extension: facts.extension,
     again:
       mine && isOver(session.state)
-        ? { href: `${href}/repetition`, changeHref: `/sessions/new?again=${session.id}` }
+        ? {
+            href: `${href}/repetition`,
+            changeHref: `/sessions/new?again=${session.id}`,
+            isHidden: session.hiddenAt !== null,
+            hiding: hidingAction(session, scope),
+          }
         : undefined,
     residue: facts.residue,
     timeline: presentTimeline(facts.records, look),
-    statements: presentStatements(facts.statements, {
-      shown: mayReadRecording(scope, session),
-      href,
-      zones,
-      connections: facts.connections,
-    }),
+    user: presentSessionUser(session, zones),
+    ...presentRecorded(facts, href),
     running: facts.running,
     actions: [],
+  }
+}
+
+function presentRecorded(
+  { recorded, session, look }: SessionFacts,
+  href: string,
+): Pick<SessionPage, 'connections' | 'statements'> {
+  const { zones, scope } = look
+  const { connections, counts, search } = recorded
+  const shown = mayReadRecording(scope, session)
+  const drawn = { href, zones, connections, counts }
+  return {
+    connections:
+      shown && connections.length > 0 ? presentConnections(connections, drawn) : undefined,
+    statements: presentStatements(recorded.statements, {
+      ...drawn,
+      shown,
+      search: presentSearch(search, { ...drawn, ...recorded }),
+      empty: emptyText(session, connections.length),
+      isAhead: session.grantedAt === null && !isOver(session.state),
+    }),
   }
 }
 

@@ -1,6 +1,7 @@
-/** What the views of sessions, their history and their approvals take. */
-import type { ExtensionRow, ExtensionSection } from './extension-pages.ts'
-import type { RunningSection, StatementsSection } from './recording-pages.ts'
+/** What the views of sessions and their history take. */
+import type { ExtensionSection } from './extension-pages.ts'
+import type { MeaningChoice } from './meanings.ts'
+import type { ConnectionsSection, RunningSection, StatementsSection } from './recording-pages.ts'
 import type { ResidueCard } from './residue.ts'
 import type {
   Action,
@@ -39,6 +40,10 @@ export interface SessionRow {
   /** How it ended, for the history: `Ended 2026-11-23 10:04:00 UTC, canceled by mark: done`. */
   readonly ending?: string | undefined
   readonly justification: string
+  /** Its requester took it out of the lists. */
+  readonly isHidden: boolean
+  /** The form, filled as it was for this session: for its requester, once it is over. */
+  readonly againHref?: string | undefined
   readonly actions: readonly Action[]
 }
 
@@ -57,8 +62,10 @@ export interface SessionsPage {
   /** `All`, `Mine`, as links, the current one marked. */
   readonly views: readonly NavItem[]
   readonly requestHref?: string | undefined
+  /** Where more are under way than the page shows. */
+  readonly more?: string | undefined
   /** Terminate all: admins only. */
-  readonly terminateAll?: Action | undefined
+  readonly terminateAll?: ReasonForm | undefined
 }
 
 export interface HistoryPage {
@@ -66,6 +73,11 @@ export interface HistoryPage {
   readonly rows: readonly SessionRow[]
   readonly empty: Empty
   readonly views: readonly NavItem[]
+  /** The box "Show deleted", with the fields that its form carries along. */
+  readonly deleted: {
+    readonly shown: boolean
+    readonly carried: readonly { readonly name: string; readonly value: string }[]
+  }
   readonly pager?: Pager | undefined
 }
 
@@ -114,6 +126,9 @@ export interface FreshSessionPage {
   readonly length: 'minutes' | 'end'
   readonly start: Field
   readonly end: Field
+  /** Present where the start or the end comes twice in its zone. */
+  readonly startMeanings?: MeaningChoice | undefined
+  readonly endMeanings?: MeaningChoice | undefined
   /** The placeholder says what an empty field means: `default 30`. */
   readonly minutes: Field & { readonly placeholder?: string | undefined }
   readonly ttlMinutes: Field
@@ -146,6 +161,29 @@ export interface TimelineEntry {
   /** `john approved role1`, `The session user was created`. */
   readonly text: string
   readonly detail?: string | undefined
+}
+
+/** What happened, oldest first; the middle of a long story is folded. */
+export interface Timeline {
+  readonly first: readonly TimelineEntry[]
+  readonly folded: readonly TimelineEntry[]
+  /** `32 more in between` */
+  readonly foldedText: string
+  readonly last: readonly TimelineEntry[]
+}
+
+/** What the page tells of the database user. */
+export interface SessionUser {
+  readonly sentence: string
+  /** Absent until it is made. */
+  readonly name?: string | undefined
+  /** Its roles on the data source. */
+  readonly roles: readonly string[]
+  /** `Member of`, `Will be member of` */
+  readonly rolesLabel: string
+  readonly made?: Moment | undefined
+  readonly ended?: Moment | undefined
+  readonly removed?: Moment | undefined
 }
 
 /** A form that takes one sentence; `error` and `value` come back when it was refused. */
@@ -201,10 +239,22 @@ export interface SessionPage {
   readonly termination?: ReasonForm | undefined
   readonly extension?: ExtensionSection | undefined
   /** For the requester of a session that is over: the same again, at once or after changing it. */
-  readonly again?: { readonly href: string; readonly changeHref: string } | undefined
+  readonly again?:
+    | {
+        readonly href: string
+        readonly changeHref: string
+        /** It is out of the lists. */
+        readonly isHidden: boolean
+        readonly hiding?: Action | undefined
+      }
+    | undefined
   /** Absent for a session that was never granted, and while it is open. */
   readonly residue?: ResidueCard | undefined
-  readonly timeline: readonly TimelineEntry[]
+  readonly timeline: Timeline
+  /** The database user of the session, from nothing to nothing. */
+  readonly user: SessionUser
+  /** Absent where nobody connected, and for those who may not read the recording. */
+  readonly connections?: ConnectionsSection | undefined
   readonly statements: StatementsSection
   /** Present while the session is granted, for those who may read its recording. */
   readonly running?: RunningSection | undefined
@@ -219,34 +269,4 @@ export interface Decision {
   readonly roles: readonly string[]
   readonly comment: Field
   readonly reason: Field
-}
-
-// ---- views/approvals/index
-
-export interface ApprovalRow {
-  readonly id: string
-  readonly href: string
-  readonly requester: string
-  readonly dataSource: string
-  readonly roles: readonly RoleApproval[]
-  readonly progress: Progress
-  readonly justification: string
-  readonly start?: Moment | undefined
-  readonly end?: Moment | undefined
-  readonly windowText?: string | undefined
-  /** How long it lasts: `30 min`. */
-  readonly length: string
-  /** `4 min ago`. */
-  readonly age: string
-  readonly requested: Moment
-  readonly countdown?: Countdown | undefined
-  readonly decision: Decision
-}
-
-export interface ApprovalsPage {
-  readonly page: Page
-  readonly rows: readonly ApprovalRow[]
-  /** More time asked for sessions under way. */
-  readonly extensions: readonly ExtensionRow[]
-  readonly empty: Empty
 }

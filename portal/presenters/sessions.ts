@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import { votesFor } from '../../broker/policy/policy.ts'
+import { hidingFault } from '../../broker/sessions/hiding.ts'
 import { isOver } from '../../broker/sessions/session.ts'
 import type { Session, SessionRole, SessionState } from '../../db/sessions.ts'
 import type { PersonScope } from '../../db/scope.ts'
@@ -20,8 +21,8 @@ export interface Look {
   readonly now: DateTime<true>
 }
 
-/** One session as a line of a list. */
-export function presentSessionRow(session: Session, look: Look): SessionRow {
+/** One session as a line of a list; `ender` is who ended it, where that is known. */
+export function presentSessionRow(session: Session, look: Look, ender?: string): SessionRow {
   return {
     id: session.id,
     href: `/sessions/${session.id}`,
@@ -33,12 +34,35 @@ export function presentSessionRow(session: Session, look: Look): SessionRow {
     start: presentMaybe(session.start, look.zones),
     end: presentMaybe(session.end, look.zones),
     windowText: windowTextOf(session),
-    progress: session.state === 'CREATED' ? presentProgress(session) : undefined,
+    progress: presentRowProgress(session),
     countdown: presentEnding(session, look.now),
-    ending: prefixed('Ended ', endingOf(session, look.zones)),
+    ending: prefixed('Ended ', endingOf(session, look.zones, ender)),
     justification: visibleLines(session.justification),
+    isHidden: session.hiddenAt !== null,
+    againHref:
+      isMine(session, look.scope) && isOver(session.state)
+        ? `/sessions/new?again=${session.id}`
+        : undefined,
     actions: actionsOn(session, look.scope),
   }
+}
+
+/** An open window has its countdown; before it there are approvals, after it the time that was used. */
+function presentRowProgress(session: Session): Progress | undefined {
+  if (session.state === 'GRANTED') return undefined
+  return presentUse(session) ?? presentProgress(session)
+}
+
+/** How much of its window a session used; undefined where it was never granted or goes on. */
+function presentUse({ grantedAt, start, end, endedAt }: Session): Progress | undefined {
+  if (grantedAt === null || start === null || end === null || endedAt === null) return undefined
+  const whole = end.toMillis() - start.toMillis()
+  const used = Math.min(whole, Math.max(0, endedAt.toMillis() - start.toMillis()))
+  const text =
+    used === whole
+      ? `all of ${lengthText(whole)} used`
+      : `${lengthText(used)} of ${lengthText(whole)} used`
+  return { of: 'window', done: used, needed: whole, text }
 }
 
 function prefixed(word: string, text: string | undefined): string | undefined {
@@ -79,7 +103,7 @@ export function presentProgress(session: Session): Progress {
   const needed = session.roles.reduce((sum, role) => sum + role.needed, 0)
   const done = session.roles.reduce((sum, role) => sum + Math.min(votesFor(role), role.needed), 0)
   const text = needed === 0 ? 'no approval needed' : `${done} of ${counted(needed, 'approval')}`
-  return { done, needed, text }
+  return { of: 'approvals', done, needed, text }
 }
 
 /** What runs down in this state: the request, the wait or the window. */
@@ -130,8 +154,18 @@ export function lengthOf({ start, end, minutes }: Session): string {
 /** What roles are for and what is dangerous about them, by their ids. */
 export type RoleDescriptions = ReadonlyMap<
   string,
-  { readonly description: string; readonly dangers: readonly string[] }
+  {
+    readonly description: string
+    readonly dangers: readonly string[]
+    readonly defaultMinutes: number
+  }
 >
+
+/** Whether the reader's own vote is still awaited. */
+function isAwaited(session: Session, role: SessionRole, reader: Reader | undefined): boolean {
+  if (reader === undefined || role.state !== 'PENDING' || session.state !== 'CREATED') return false
+  return undecided(session, role).includes(reader.username)
+}
 
 /** Who reads it. */
 type Reader = Pick<PersonScope['person'], 'username'>
@@ -147,6 +181,7 @@ export function presentRoles(
     name: visible(role.name),
     description: visible(descriptions.get(role.id)?.description ?? ''),
     state: role.state,
+    isMine: isAwaited(session, role, reader),
     text:
       role.needed === 0
         ? 'approved at once'
@@ -167,14 +202,22 @@ export function presentRoles(
   }))
 }
 
-/** Who may still decide; the reader is `you`. */
-function awaited(
+/** Who may still decide. */
+function undecided(
   { requester }: Session,
   { approvers, approvals }: SessionRole,
-  reader: Reader | undefined,
 ): readonly string[] {
   const decided = new Set([requester.username, ...approvals.map(({ by }) => by)])
-  const names = approvers.filter((name) => !decided.has(name))
+  return approvers.filter((name) => !decided.has(name))
+}
+
+/** The same as they are shown; the reader is `you`. */
+function awaited(
+  session: Session,
+  role: SessionRole,
+  reader: Reader | undefined,
+): readonly string[] {
+  const names = undecided(session, role)
   if (reader === undefined || !names.includes(reader.username)) return names.map(visible)
   return ['you', ...names.filter((name) => name !== reader.username).map(visible)]
 }
@@ -184,12 +227,41 @@ function eitherOf(names: readonly string[]): string {
   return `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}`
 }
 
+/** Hides a session from the lists or shows it again; undefined for who may not. */
+export function hidingAction(session: Session, scope: PersonScope): Action | undefined {
+  if (!isMine(session, scope)) return undefined
+  const href = `/sessions/${session.id}/hiding`
+  if (session.hiddenAt !== null) {
+    return { href: `${href}/removal`, label: 'Show again', tone: 'plain' }
+  }
+  return hidingFault(session) === undefined ? { href, label: 'Hide', tone: 'plain' } : undefined
+}
+
 function actionsOn(session: Session, scope: PersonScope): Action[] {
-  if (isOver(session.state)) return []
+  if (isOver(session.state)) {
+    const hiding = hidingAction(session, scope)
+    return hiding === undefined ? [] : [hiding]
+  }
   const href = `/sessions/${session.id}`
   if (isMine(session, scope)) {
-    return [{ href: `${href}/cancellation`, label: 'Cancel', tone: 'danger' }]
+    return [
+      {
+        href: `${href}/cancellation`,
+        label: 'Cancel',
+        confirm: `Cancel session ${session.id}`,
+        tone: 'danger',
+        takesReason: true,
+      },
+    ]
   }
   if (!mayAdminister(scope)) return []
-  return [{ href: `${href}/termination`, label: 'Terminate', tone: 'danger', needsReason: true }]
+  return [
+    {
+      href: `${href}/termination`,
+      label: 'Terminate',
+      confirm: `Terminate session ${session.id}`,
+      tone: 'danger',
+      needsReason: true,
+    },
+  ]
 }

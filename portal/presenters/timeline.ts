@@ -2,13 +2,31 @@ import type { AuditRecord } from '../../db/audit-record.ts'
 import { LOGIN_REMAINS } from '../../db/removals.ts'
 import { mayAudit } from '../privileges.ts'
 import { presentMoment } from './moments.ts'
-import type { TimelineEntry } from './session-pages.ts'
+import type { Timeline, TimelineEntry } from './session-pages.ts'
 import type { Look } from './sessions.ts'
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
 
+/** Entries of a long story that stand in front of the fold, and behind it. */
+const FIRST = 8
+const LAST = 6
+
 /** What happened to a session, oldest first, in sentences. */
-export function presentTimeline(records: readonly AuditRecord[], look: Look): TimelineEntry[] {
+export function presentTimeline(records: readonly AuditRecord[], look: Look): Timeline {
+  const entries = presentEntries(records, look)
+  if (entries.length <= FIRST + LAST + 2) {
+    return { first: entries, folded: [], foldedText: '', last: [] }
+  }
+  const folded = entries.slice(FIRST, -LAST)
+  return {
+    first: entries.slice(0, FIRST),
+    folded,
+    foldedText: `${String(folded.length)} more in between`,
+    last: entries.slice(-LAST),
+  }
+}
+
+function presentEntries(records: readonly AuditRecord[], look: Look): TimelineEntry[] {
   return records.filter(isNews).map((record) => ({
     recordId: record.id,
     href: mayAudit(look.scope) ? `/audit/${record.id}` : undefined,
@@ -79,6 +97,8 @@ const SENTENCES: Readonly<Record<string, (by: string, roles: string) => string>>
   'session.extended': () => 'The end of the session was moved',
   'session.residue': () => 'What the session left behind was found',
   'session.credential_made': (by) => `${by} made a credential`,
+  'session.hidden': (by) => `${by} hid the session from the lists`,
+  'session.shown': (by) => `${by} put the session back into the lists`,
   'alert.raised': () => 'An alert was raised',
   'alert.resolved': () => 'An alert is over',
   'role.approved': (by, roles) => `${by} approved ${roles}`,
@@ -87,4 +107,6 @@ const SENTENCES: Readonly<Record<string, (by: string, roles: string) => string>>
   'connection.closed': () => 'A connection was closed',
   'connection.refused': () => 'A connection was refused',
   'recording.viewed': (by) => `${by} read the statements`,
+  'recording.exported': (by) => `${by} downloaded the recording`,
+  'recording.gap': () => 'A part of the recording is missing',
 }

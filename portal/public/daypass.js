@@ -16,6 +16,7 @@ for (const start of [focusErrors, knowZone, submitChoices, countCharacters, fill
 revealCopyButtons()
 showPeeks()
 previewRequest()
+colourSql()
 tick()
 setInterval(tick, 1000)
 keepAddress()
@@ -118,6 +119,10 @@ function tick() {
     // an opening is no reason to hurry
     box.classList.toggle('soon', due === undefined && left < 10 * MINUTE)
   }
+  for (const bar of all('progress[data-from]')) {
+    const [from, to] = [Date.parse(bar.dataset.from), Date.parse(bar.dataset.to)]
+    bar.value = Math.min(100, Math.max(0, (100 * (Date.now() - from)) / (to - from)))
+  }
   for (const box of all('[data-age]')) {
     box.began ??= Date.now() - Number(box.dataset.age)
     box.textContent = ageInWords(Date.now() - box.began)
@@ -217,20 +222,24 @@ function previewRequest() {
   form.addEventListener('input', (event) => {
     if (event.target.name === 'justification') return
     clearTimeout(waiting)
-    waiting = setTimeout(async () => {
-      asking?.abort()
-      asking = new AbortController()
-      const fresh = await fetchPage(form.dataset.preview, {
-        method: 'POST',
-        body: new URLSearchParams(new FormData(form)),
-        signal: asking.signal,
-      })
-      const part = fresh?.getElementById('preview')
-      if (part) document.getElementById('preview')?.replaceWith(part)
-      const minutes = fresh?.getElementById('minutes')
-      if (minutes) document.getElementById('minutes').placeholder = minutes.placeholder
-    }, 400)
+    waiting = setTimeout(ask, 400)
   })
+  // a form that came filled in does not know the browser's zone yet
+  if (document.querySelector('#preview dl')) void ask()
+
+  async function ask() {
+    asking?.abort()
+    asking = new AbortController()
+    const fresh = await fetchPage(form.dataset.preview, {
+      method: 'POST',
+      body: new URLSearchParams(new FormData(form)),
+      signal: asking.signal,
+    })
+    const part = fresh?.getElementById('preview')
+    if (part) document.getElementById('preview')?.replaceWith(part)
+    const minutes = fresh?.getElementById('minutes')
+    if (minutes) document.getElementById('minutes').placeholder = minutes.placeholder
+  }
 }
 
 /** The page at an address as a document; undefined when it can't be had, and the old one stays. */
@@ -303,6 +312,7 @@ async function refreshParts() {
   for (const part of all('[data-live]')) refresh(part, fresh)
   // what was just done is old news in another state
   if (stateOf(document) !== before) document.querySelector('[data-flash]')?.remove()
+  colourSql()
   tick()
 }
 
@@ -321,9 +331,41 @@ function refresh(part, fresh) {
     held: box === document.activeElement,
   }))
   part.replaceWith(next)
+  knowZone()
   for (const [place, box] of all(SCROLLED, next).entries()) {
     box.scrollTo(boxes[place]?.left ?? 0, boxes[place]?.top ?? 0)
     if (boxes[place]?.held) box.focus({ preventScroll: true })
+  }
+}
+
+/** Colours SQL and leaves its text alone: one highlight a kind, over all statements of the page. */
+function colourSql() {
+  if (!CSS.highlights) return
+  const kinds = new Map(
+    ['keyword', 'string', 'number', 'comment'].map((kind) => [kind, new Highlight()]),
+  )
+  for (const code of all('.sql[data-spans]')) colourOne(code, kinds)
+  for (const [kind, highlight] of kinds) CSS.highlights.set(`sql-${kind}`, highlight)
+}
+
+/** Its spans are kinds and lengths, in turn, over the text of all its nodes. */
+function colourOne(code, kinds) {
+  const walk = document.createTreeWalker(code, NodeFilter.SHOW_TEXT)
+  const words = code.dataset.spans.trim().split(' ')
+  let node = walk.nextNode()
+  let at = 0
+  for (let word = 0; node && word < words.length; word += 2) {
+    const range = new Range()
+    for (let left = Number(words[word + 1]); node && left > 0;) {
+      if (at === node.length) [node, at] = [walk.nextNode(), 0]
+      if (!node) break
+      if (range.collapsed && left === Number(words[word + 1])) range.setStart(node, at)
+      const taken = Math.min(left, node.length - at)
+      at += taken
+      left -= taken
+      range.setEnd(node, at)
+    }
+    kinds.get(words[word])?.add(range)
   }
 }
 
@@ -332,15 +374,17 @@ function isInUse(part) {
   const held = document.activeElement
   if (part.contains(held) && !held.matches(SCROLLED)) return true
   if (part.querySelector('details[open]')) return true
-  const typed = all('input, textarea', part).some((input) => input.value !== input.defaultValue)
+  const typed = all('input, textarea', part).some(
+    (input) => input.value !== input.defaultValue || input.checked !== input.defaultChecked,
+  )
   const marked = getSelection()
   return typed || (!marked.isCollapsed && marked.containsNode(part, true))
 }
 
-/** What counts as changed: words, not the token of a form nor the running numbers. */
+/** What counts as changed: words, not the token of a form nor what a script writes. */
 function wordsOf(part) {
   const copy = part.cloneNode(true)
-  for (const running of all('[data-left], [data-before], [data-age], progress', copy))
-    running.remove()
+  const filled = '[data-left], [data-before], [data-age], [data-zone-hint], progress'
+  for (const running of all(filled, copy)) running.remove()
   return copy.textContent.replace(/\s+/g, ' ')
 }

@@ -12,6 +12,7 @@ export interface Side {
   write(bytes: Buffer, start: number, end: number): boolean
   pause(): void
   resume(): void
+  readonly isPaused: boolean
   /** A FIN, behind what was written. */
   end(): void
   destroy(): void

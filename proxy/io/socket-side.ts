@@ -20,6 +20,10 @@ export abstract class SocketSide implements Side {
     this.socket.resume()
   }
 
+  get isPaused(): boolean {
+    return this.socket.isPaused()
+  }
+
   end(): void {
     this.socket.end()
   }

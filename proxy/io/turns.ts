@@ -22,7 +22,7 @@ const OUT_BYTES = 1024 * 1024
  * of them. Each way keeps its order.
  */
 export class Turns {
-  readonly #journal: Pick<Journal, 'commit'>
+  readonly #journal: Pick<Journal, 'commit' | 'forgetClients'>
   readonly #counters: Counters
   readonly #out = Buffer.allocUnsafeSlow(OUT_BYTES)
   #outBytes = 0
@@ -36,7 +36,7 @@ export class Turns {
     this.flush()
   }
 
-  constructor(journal: Pick<Journal, 'commit'>, counters: Counters) {
+  constructor(journal: Pick<Journal, 'commit' | 'forgetClients'>, counters: Counters) {
     this.#journal = journal
     this.#counters = counters
   }
@@ -68,16 +68,19 @@ export class Turns {
     this.#count = 0
     this.#outBytes = 0
     const failure = this.#commit()
-    if (count === 0) return failure
     if (failure === undefined) this.#forward(count, true)
-    else {
-      // first what was answered: last words come behind it
-      this.#forward(count, false)
-      for (const passage of new Set(this.#passages.slice(0, count))) {
-        if (passage.asks) passage.refuse(failure)
-      }
-    }
+    else this.#refuse(count, failure)
     return failure
+  }
+
+  #refuse(count: number, failure: unknown): void {
+    // here alone, and in front of everything else: a commit that succeeds later must not tell of them
+    this.#journal.forgetClients()
+    // first what was answered: last words come behind it
+    this.#forward(count, false)
+    for (const passage of new Set(this.#passages.slice(0, count))) {
+      if (passage.asks) passage.refuse(failure)
+    }
   }
 
   #passNow(passage: Passage, bytes: Buffer, end: number): void {

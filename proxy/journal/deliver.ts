@@ -5,7 +5,7 @@ import type { StatementCopy } from '../../db/statement-copy.ts'
 import { appendStatements, type StatementRow } from '../../db/statement-log.ts'
 import type { Db } from '../../db/store.ts'
 import type { Log } from '../../lib/log.ts'
-import { bareRow } from './statement-rows.ts'
+import { bareRow, weightOf } from './statement-rows.ts'
 
 export interface DeliveryDeps {
   readonly folder: string
@@ -16,14 +16,34 @@ export interface DeliveryDeps {
 
 const REFUSED_NAME = 'statements.refused'
 const FILE_MODE = 0o600
+/** What goes to the store at once, in weight: one event of a client's can be the end of far more. */
+const SLICE_MOST = 4 * 1024 * 1024
 
 /**
  * Puts a batch into the store, each row of it once. Rows that are there already stay as they are; what
  * the store will never take is set aside. Errors: the store's, and then it must be told again.
  */
 export async function deliver(deps: DeliveryDeps, batch: readonly StatementRow[]): Promise<void> {
-  if (await isTaken(() => deps.copy.copy(batch))) return
-  await append(deps, batch)
+  for (const slice of slicesOf(batch)) {
+    if (!(await isTaken(() => deps.copy.copy(slice)))) await append(deps, slice)
+  }
+}
+
+function slicesOf(batch: readonly StatementRow[]): (readonly StatementRow[])[] {
+  const slices: (readonly StatementRow[])[] = []
+  let from = 0
+  let weight = 0
+  for (const [index, row] of batch.entries()) {
+    const added = weightOf(row)
+    if (weight > 0 && weight + added > SLICE_MOST) {
+      slices.push(batch.slice(from, index))
+      from = index
+      weight = 0
+    }
+    weight += added
+  }
+  slices.push(from === 0 ? batch : batch.slice(from))
+  return slices
 }
 
 /** A row that the store can't hold must not keep all others waiting: halves find it. */
@@ -54,7 +74,7 @@ function setAside(folder: string, row: StatementRow): void {
 }
 
 /** False where one of these rows is at fault; any other failure is the store's, and thrown. */
-async function isTaken(put: () => Promise<void>): Promise<boolean> {
+async function isTaken(put: () => Promise<unknown>): Promise<boolean> {
   try {
     await put()
     return true

@@ -8,10 +8,14 @@ const HEADER_BYTES = 5
 
 /** Gathers events behind each other, in memory that is used again: nothing is allocated per event. */
 export class EventSlab {
-  #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  #bytes: Buffer
   #used = GROUP_HEAD_BYTES
   /** Where the open event begins. */
   #event = GROUP_HEAD_BYTES
+
+  constructor(bytes = SLAB_BYTES) {
+    this.#bytes = Buffer.allocUnsafeSlow(bytes)
+  }
 
   get pendingBytes(): number {
     return this.#used - GROUP_HEAD_BYTES

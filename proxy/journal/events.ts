@@ -14,6 +14,8 @@ export const EVENT = {
   server: 3,
   /** JSON, ClosedBody. */
   closed: 4,
+  /** JSON, LiveBody; of no connection. Begins every segment but a life's first ones. */
+  live: 5,
 } as const
 
 export type EventKind = (typeof EVENT)[keyof typeof EVENT]
@@ -30,8 +32,15 @@ export const GROUP_HEAD_BYTES = 8
 export const SCREENED = 0x01
 
 /**
+ * The type of an empty message in front of a ReadyForQuery behind which the server has more to answer:
+ * without it, nothing is outstanding there. No message of PostgreSQL's has it.
+ */
+export const UNSETTLED = 0x02
+
+/**
  * A run of COPY data, type `d` both ways: u32 messages and f64 bytes since the last one, u8 final, and
- * behind a final one the SHA-256 of the whole run.
+ * behind a final one the SHA-256 of the whole run. A run ends before the next other message; the client's
+ * also before the error that refuses it, though more may come behind.
  */
 export const COPY_BYTES = 13
 export const COPY_FINAL_BYTES = COPY_BYTES + 32
@@ -54,4 +63,9 @@ export interface OpenedBody {
 
 export interface ClosedBody {
   readonly why: string
+}
+
+/** All that are open, so that damage to what told of one's opening does not make it nobody's. */
+export interface LiveBody {
+  readonly connections: readonly (readonly [index: number, opened: OpenedBody])[]
 }

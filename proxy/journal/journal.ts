@@ -1,34 +1,28 @@
-import { randomUUID, type Cipher } from 'node:crypto'
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { diskOf, type Disk } from './disk.ts'
 import { EventSlab } from './event-slab.ts'
 import type { EventKind } from './events.ts'
-import { encodeSegmentHead, keyStream, makeSegmentKey } from './segment-head.ts'
+import { LiveConnections } from './live-connections.ts'
+import { segmentName } from './segments.ts'
+import { WrittenSegment } from './written-segment.ts'
 
-export interface JournalOptions {
+/** For tests, it may bring stand-ins for the disk. */
+export interface JournalOptions extends Partial<Disk> {
   readonly folder: string
   /** `strict`: on disk before `commit` returns; `prompt`: with the kernel, which outlives us. */
   readonly recording: 'prompt' | 'strict'
   /** Whom the keys of the segments are sealed to. */
   readonly publicKey: Buffer
   readonly log: Log
-  /** For tests: stand in for the disk. */
-  readonly write?: typeof writeSync
-  readonly syncNow?: typeof fdatasyncSync
-  readonly sync?: (fd: number, done: (error: NodeJS.ErrnoException | null) => void) => void
+  /**
+   * Told once, where the disk has not kept what it was given: from then on every commit fails, and the
+   * process must end. Called in the middle of a commit, so that it must wait with using the journal.
+   */
+  readonly unkept?: (error: JournalError) => void
 }
 
 /** Nothing can be recorded, so nothing may run. */
@@ -38,20 +32,10 @@ export class JournalError extends AppError {
   }
 }
 
-/** The file being written. */
-interface Segment {
-  readonly fd: number
-  readonly cipher: Cipher
-  /** Whole groups up to here. */
-  written: number
-  isDirty: boolean
-}
-
 /** A segment that reaches this is followed by another. */
 const SEGMENT_BYTES = 16 * 1024 * 1024
 /** How long `prompt` lets the kernel keep what it was given, in milliseconds. */
 const SYNC_MS = 50
-const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
 const SEGMENT_NAME = /^([0-9]{12})\.journal/
 
@@ -64,33 +48,35 @@ export class Journal {
   readonly life = randomUUID()
   /** For the worker that reads along: the number of the segment being written, and its whole bytes. */
   readonly progress = new Int32Array(new SharedArrayBuffer(8))
+  /** Whoever tells of a connection's opening and end tells this, too. */
+  readonly live = new LiveConnections()
   readonly #options: JournalOptions
-  readonly #write: typeof writeSync
-  readonly #syncNow: typeof fdatasyncSync
-  readonly #fdatasync: NonNullable<JournalOptions['sync']>
+  readonly #isStrict: boolean
+  readonly #disk: Disk
   readonly #timer: NodeJS.Timeout
   readonly #slab = new EventSlab()
   #connections = 0
   #next: number
+  #bytesWritten = 0
   /** Undefined behind a failed write, up to the next one. */
-  #segment: Segment | undefined
-  #syncing = false
-  /** What the kernel was given may not reach the disk. */
-  #fault: Error | undefined
+  #segment: WrittenSegment | undefined
+  /** The last write failed. */
+  #isRefused = false
+  /** What the kernel was given may not be on disk, and never get there. */
+  #fault: JournalError | undefined
 
   /** Opens the folder, made if need be, and begins a segment behind those left there. */
   constructor(options: JournalOptions) {
     this.#options = options
-    this.#write = options.write ?? writeSync
-    this.#syncNow = options.syncNow ?? fdatasyncSync
-    this.#fdatasync = options.sync ?? fdatasync
+    this.#isStrict = options.recording === 'strict'
+    this.#disk = diskOf(options)
     mkdirSync(options.folder, { recursive: true, mode: FOLDER_MODE })
     const left = readdirSync(options.folder).map((name) =>
       Number(SEGMENT_NAME.exec(name)?.[1] ?? 0),
     )
     this.#next = Math.max(0, ...left) + 1
     this.#segment = this.#begin()
-    this.#timer = setInterval(() => this.#sync(), SYNC_MS).unref()
+    this.#timer = setInterval(() => this.#tick(), SYNC_MS).unref()
   }
 
   /** A number for one more connection of this life. */
@@ -136,26 +122,35 @@ export class Journal {
     return this.#slab.pendingBytes
   }
 
-  /**
-   * Writes what was appended as one group. Errors: JournalError; what clients asked is then forgotten,
-   * because it must not go on; answers tell of what did happen, and are kept for the next commit.
-   */
-  commit(): void {
-    if (this.#slab.pendingBytes === 0) return
-    try {
-      if (this.#fault) throw new JournalError(this.#fault)
-      this.#put(this.#slab.group(crc32))
-    } catch (error) {
-      this.#slab.forgetClients()
-      throw error
-    }
-    this.#slab.clear()
+  /** Bytes that were put into files in this life. */
+  get bytesWritten(): number {
+    return this.#bytesWritten
   }
 
-  /** The same where nothing waits for it. */
+  /**
+   * Writes what was appended as one group. Errors: JournalError; all of it is then kept for the next
+   * commit, and none of what a client asks in it may go on before one succeeds.
+   */
+  commit(): void {
+    // also with nothing to write: whoever asks is about to let something go on
+    if (this.#fault) throw this.#fault
+    if (this.#slab.pendingBytes === 0) return
+    this.#commit()
+  }
+
+  /** Drops what clients asked and was not written: only for who refuses to let it go on. */
+  forgetClients(): void {
+    this.#slab.forgetClients()
+  }
+
+  /**
+   * The same where nothing waits for it. When the disk has not kept what it was given, the answers and
+   * ends that came since are worth a try in a new file: a life that ends like that should not lose more.
+   */
   commitOrKeep(): void {
     try {
-      this.commit()
+      if (this.#fault) this.forgetClients()
+      if (this.#slab.pendingBytes > 0) this.#commit()
     } catch (error) {
       this.#options.log.error({ error: sentenceOf(error) }, 'an answer could not be recorded yet')
     }
@@ -163,35 +158,66 @@ export class Journal {
 
   /** Begins a new segment, so that the old one can be removed once shipped. */
   tidy(): void {
-    if (this.#segment) this.#rotate(this.#segment)
+    if (this.#segment && !this.#fault) this.#rotate(this.#segment)
   }
 
   /** Writes what is left and lets go of the file. */
   close(): void {
     clearInterval(this.#timer)
     this.commitOrKeep()
-    if (!this.#segment) return
-    fdatasyncSync(this.#segment.fd)
-    closeSync(this.#segment.fd)
+    const segment = this.#segment
     this.#segment = undefined
+    try {
+      if (!this.#fault) segment?.syncNow()
+    } catch (error) {
+      this.#fail(error)
+    }
+    segment?.letGo()
   }
 
-  #put(group: Buffer): void {
-    const segment = this.#current()
+  #commit(): void {
     try {
-      this.#writeAll(segment.fd, segment.cipher.update(group), segment.written)
-      if (this.#options.recording === 'strict') this.#syncNow(segment.fd)
+      this.#put()
+    } catch (error) {
+      if (!this.#isRefused && !this.#fault) {
+        this.#options.log.error({ error: sentenceOf(error) }, 'statements are refused')
+      }
+      this.#isRefused = true
+      throw error
+    }
+    this.#slab.clear()
+    if (!this.#isRefused) return
+    this.#isRefused = false
+    if (!this.#fault) this.#options.log.info({}, 'statements are recorded again')
+  }
+
+  #put(): void {
+    const segment = this.#current()
+    const group = this.#slab.group(segment.checksum)
+    try {
+      segment.write(group)
     } catch (cause) {
       this.#takeBack(segment)
       throw new JournalError(cause)
     }
-    segment.written += group.length
-    segment.isDirty = true
+    if (this.#isStrict && !this.#fault) this.#syncNow(segment)
+    segment.keep(group.length)
+    this.live.settle()
+    this.#bytesWritten += group.length
     Atomics.store(this.progress, 1, segment.written)
     if (segment.written >= SEGMENT_BYTES) this.#rotate(segment)
   }
 
-  #current(): Segment {
+  #syncNow(segment: WrittenSegment): void {
+    try {
+      segment.syncNow()
+    } catch (cause) {
+      this.#takeBack(segment)
+      throw this.#fail(cause)
+    }
+  }
+
+  #current(): WrittenSegment {
     try {
       this.#segment ??= this.#begin()
       return this.#segment
@@ -200,27 +226,21 @@ export class Journal {
     }
   }
 
-  #writeAll(fd: number, bytes: Buffer, position: number): void {
-    for (let at = 0; at < bytes.length;) {
-      at += this.#write(fd, bytes, at, bytes.length - at, position + at)
-    }
-  }
-
   /**
    * Half a group must not be taken for one, and its part of the key stream must not be used for other
    * bytes: the segment ends here.
    */
-  #takeBack(segment: Segment): void {
+  #takeBack(segment: WrittenSegment): void {
     this.#segment = undefined
     try {
-      ftruncateSync(segment.fd, segment.written)
+      segment.takeBack()
     } catch (error) {
       this.#options.log.error({ error: sentenceOf(error) }, 'half a group stayed in the journal')
     }
-    this.#letGo(segment)
+    segment.letGo()
   }
 
-  #rotate(segment: Segment): void {
+  #rotate(segment: WrittenSegment): void {
     try {
       this.#segment = this.#begin()
     } catch (error) {
@@ -228,68 +248,51 @@ export class Journal {
       this.#options.log.error({ error: sentenceOf(error) }, 'no new journal segment')
       return
     }
-    this.#letGo(segment)
+    segment.letGo()
   }
 
-  #letGo({ fd }: Segment): void {
-    this.#fdatasync(fd, (error) => {
-      closeSync(fd)
-      if (error !== null) this.#noteFault(error)
-    })
-  }
-
-  #begin(): Segment {
+  #begin(): WrittenSegment {
+    const { folder, publicKey } = this.#options
     const number = this.#next
-    const path = join(this.#options.folder, `${number.toString().padStart(12, '0')}.journal`)
-    const key = makeSegmentKey()
-    const head = encodeSegmentHead(this.#options.publicKey, { life: this.life, key })
-    const fd = openSync(path, 'wx', FILE_MODE)
-    try {
-      this.#writeAll(fd, head, 0)
-    } catch (error) {
-      closeSync(fd)
-      unlinkSync(path)
-      throw error
-    }
+    const segment = new WrittenSegment(join(folder, segmentName(number)), {
+      life: this.life,
+      publicKey,
+      disk: this.#disk,
+      first: (checksum) => this.live.group(checksum),
+      unkept: (error) => void this.#fail(error),
+    })
     this.#next += 1
+    this.#bytesWritten += segment.written
     // in this order: the worker never takes the new segment's bytes for the old one's
     Atomics.store(this.progress, 1, 0)
     Atomics.store(this.progress, 0, number)
-    Atomics.store(this.progress, 1, head.length)
-    return { fd, cipher: keyStream(key, 0), written: head.length, isDirty: true }
+    Atomics.store(this.progress, 1, segment.written)
+    return segment
   }
 
-  /** What the disk refused; that it did was logged then. */
-  #retry(again: () => void): void {
+  #tick(): void {
+    if (this.#fault) return
     try {
-      again()
+      this.commit()
     } catch (error) {
+      // logged, and tried again: by the next turn, which then lets go on what waits, or by us
       if (!(error instanceof JournalError)) throw error
     }
+    this.#segment?.sync()
   }
 
-  #sync(): void {
-    this.#retry(() => this.commit())
-    // only a sync heals a fault, and it needs a file
-    if (this.#fault) this.#retry(() => this.#current())
+  /**
+   * The kernel tells once that it lost something, and calls it clean from then on (fsync(2), "Errors"):
+   * the sync that succeeds next would be a lie. So there is no way back, and no more writing to that file.
+   */
+  #fail(cause: unknown): JournalError {
+    if (this.#fault) return this.#fault
+    this.#fault = new JournalError(cause)
+    this.#options.log.error({ error: sentenceOf(cause) }, 'the disk has not kept the journal')
     const segment = this.#segment
-    const isDue = segment?.isDirty === true || this.#fault !== undefined
-    if (!segment || !isDue || this.#syncing) return
-    segment.isDirty = false
-    this.#syncing = true
-    this.#fdatasync(segment.fd, (error) => {
-      this.#syncing = false
-      if (error === null) this.#fault = undefined
-      // EBADF: the segment was let go of meanwhile, and synced on its way out
-      else if (error.code !== 'EBADF') this.#noteFault(error)
-    })
-  }
-
-  /** Fails closed until a sync succeeds again. */
-  #noteFault(error: Error): void {
-    if (this.#fault === undefined) {
-      this.#options.log.error({ error: sentenceOf(error) }, 'the journal could not be synced')
-    }
-    this.#fault = error
+    this.#segment = undefined
+    segment?.letGo()
+    this.#options.unkept?.(this.#fault)
+    return this.#fault
   }
 }

@@ -6,6 +6,7 @@ import { sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { raiseAlarms } from '../alarms.ts'
 import { deliver } from './deliver.ts'
+import { tellGaps } from './gaps.ts'
 import type { WorkerOptions, WorkerSays } from './recording-messages.ts'
 import type { RunningStatement } from './replay.ts'
 import { Shipper } from './shipper.ts'
@@ -31,6 +32,7 @@ const shipper = new Shipper({
   log,
   deliver: (batch) => deliver({ folder, db: store.db, copy, log }, batch),
   shipped: (batch) => raiseAlarms(alarms, batch),
+  missing: (gaps) => tellGaps({ store, proxyId, log }, gaps),
   tidy: () => say({ kind: 'tidy' }),
 })
 shipper.start()

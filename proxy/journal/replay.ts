@@ -1,7 +1,7 @@
-import { EVENT, EVENT_HEAD_BYTES, type OpenedBody } from './events.ts'
+import { EVENT, EVENT_HEAD_BYTES, type LiveBody, type OpenedBody } from './events.ts'
 import type { FinishedStatement, StartedStatement } from '../pairing/record.ts'
 import { startedOf } from '../pairing/execution.ts'
-import { StatementTracker, type TrackerState } from '../pairing/tracker.ts'
+import { emptyTracker, StatementTracker, type TrackerState } from '../pairing/tracker.ts'
 
 /** Whose statements these are. */
 export type Speaker = Pick<OpenedBody, 'id' | 'session' | 'organization'>
@@ -11,7 +11,11 @@ export interface KeptConnection {
   /** Its number within the life of the proxy that wrote it. */
   readonly index: number
   readonly speaker: Speaker
-  readonly state: TrackerState
+  /** Of its newest record. */
+  readonly number: number
+  /** Undefined where another version kept it: this one can't read it. */
+  readonly state: TrackerState | undefined
+  readonly isStrange: boolean
 }
 
 /** A statement that the server works on. */
@@ -25,30 +29,54 @@ export interface RunningStatement extends StartedStatement {
 interface Connection {
   readonly speaker: Speaker
   readonly tracker: StatementTracker
+  /** What told of its opening was not read, or is still to come. */
+  isStrange: boolean
 }
+
+export interface ReplaySink {
+  finished(statement: FinishedStatement, speaker: Speaker): void
+  /** An event could not be read, which is a fault of ours: a gap for its connection. */
+  failed(error: unknown): void
+}
+
+/** What stands in a recording where a part of it is missing. */
+const MISSING = {
+  damaged: '[a part of the recording is missing here: it was damaged on the disk of the proxy]',
+  failed: '[a part of the recording is missing here: the proxy failed to read it]',
+  opening: '[the recording up to here is missing: it was damaged on the disk of the proxy]',
+  kept: '[what ran here is not known: another version of the proxy had kept it]',
+} as const
 
 /** Makes statements of what the journal holds: feeds each connection's events to its tracker. */
 export class Replay {
-  readonly #finished: (statement: FinishedStatement, speaker: Speaker) => void
+  readonly #sink: ReplaySink
   readonly #connections = new Map<number, Connection>()
   #life: string | undefined
+  #now = 0
 
-  constructor(finished: (statement: FinishedStatement, speaker: Speaker) => void) {
-    this.#finished = finished
+  constructor(sink: ReplaySink) {
+    this.#sink = sink
   }
 
-  /** Goes on with what was open at a place in the journal. */
-  restore(life: string, connections: readonly KeptConnection[]): void {
+  /** Goes on with what was open at a place in the journal, and at that moment. */
+  restore(life: string, now: number, connections: readonly KeptConnection[]): void {
     this.#life = life
-    for (const { index, speaker, state } of connections) this.#open(index, speaker, state)
+    this.#now = now
+    for (const { index, speaker, number, state, isStrange } of connections) {
+      const connection = this.#open(index, speaker, state ?? trackerFrom(number))
+      connection.isStrange = isStrange
+      if (!state) this.#lose(connection, MISSING.kept)
+    }
   }
 
   /** What is open between two groups, as it is until the next one. */
   get open(): KeptConnection[] {
-    return [...this.#connections].map(([index, { speaker, tracker }]) => ({
+    return [...this.#connections].map(([index, { speaker, tracker, isStrange }]) => ({
       index,
       speaker,
+      number: tracker.state.ledger.number,
       state: tracker.state,
+      isStrange,
     }))
   }
 
@@ -61,6 +89,11 @@ export class Replay {
     return this.#life
   }
 
+  /** The time of the newest event, in milliseconds since 1970. */
+  get now(): number {
+    return this.#now
+  }
+
   /** What follows was written in this life; nobody waits any more for what was open in another. */
   enter(life: string): void {
     if (this.#life !== life) this.#endAll()
@@ -68,8 +101,8 @@ export class Replay {
   }
 
   /** Some events are lost: what they told of each connection is not known. */
-  break(): void {
-    for (const { tracker } of this.#connections.values()) tracker.end('unknown')
+  lost(): void {
+    for (const connection of this.#connections.values()) this.#lose(connection, MISSING.damaged)
   }
 
   /** The events of one group. */
@@ -96,17 +129,26 @@ export class Replay {
     return found
   }
 
-  #take(bytes: Buffer, { kind, index, now, start, end }: EventAt): void {
-    if (kind === EVENT.opened) {
-      const { statuses, ...speaker } = openedIn(bytes, start, end)
-      const { tracker } = this.#open(index, speaker)
-      for (const [name, value] of statuses) tracker.parameterStatus(name, value)
-      return
+  /** An event that is none must not keep what is behind it, of everybody, from being read. */
+  #take(bytes: Buffer, event: EventAt): void {
+    try {
+      this.#event(bytes, event)
+    } catch (error) {
+      this.#sink.failed(error)
+      this.#fail(event.index)
     }
+  }
+
+  #event(bytes: Buffer, { kind, index, now, start, end }: EventAt): void {
+    this.#now = now
+    if (kind === EVENT.opened) this.#opened(index, openedIn(bytes, start, end))
+    else if (kind === EVENT.live) this.#live(liveIn(bytes, start, end))
+    const connection = this.#connections.get(index)
     // opened in a part of the journal that could not be read
-    const tracker = this.#connections.get(index)?.tracker
-    if (!tracker) return
+    if (!connection) return
+    const { tracker } = connection
     tracker.tick(now)
+    if (connection.isStrange) this.#lose(connection, MISSING.opening)
     if (kind === EVENT.client) tracker.client(bytes, start, end)
     else if (kind === EVENT.server) tracker.server(bytes, start, end)
     else if (kind === EVENT.closed) {
@@ -115,19 +157,74 @@ export class Replay {
     }
   }
 
+  #opened(index: number, { statuses, ...speaker }: OpenedBody): Connection {
+    const connection = this.#open(index, speaker)
+    for (const [name, value] of statuses) connection.tracker.parameterStatus(name, value)
+    return connection
+  }
+
+  /** Whom a gap has hidden comes to light, and who has ended in it. */
+  #live({ connections }: LiveBody): void {
+    const live = new Map(connections)
+    for (const [index, connection] of this.#connections) {
+      if (live.has(index)) continue
+      this.#end(connection)
+      this.#connections.delete(index)
+    }
+    for (const [index, opened] of live) {
+      // it may only have come in front of its `opened`: what it says first will tell
+      if (!this.#connections.has(index)) this.#opened(index, opened).isStrange = true
+    }
+  }
+
   #open(index: number, speaker: Speaker, state?: TrackerState): Connection {
     const sink = {
-      finished: (statement: FinishedStatement) => this.#finished(statement, speaker),
+      finished: (statement: FinishedStatement) => this.#sink.finished(statement, speaker),
     }
-    const connection = { speaker, tracker: new StatementTracker(sink, state) }
+    const tracker = new StatementTracker(sink, state)
+    const connection = { speaker, tracker, isStrange: false }
     this.#connections.set(index, connection)
     return connection
   }
 
+  #lose(connection: Connection, text: string): void {
+    connection.isStrange = false
+    connection.tracker.tick(this.#now)
+    connection.tracker.lost(text)
+  }
+
+  /** What is known of it may be half of what it should be: nothing of it but its number stays. */
+  #fail(index: number): void {
+    const failed = this.#connections.get(index)
+    if (!failed) return
+    const { ledger } = failed.tracker.state
+    try {
+      failed.tracker.end('unknown')
+    } catch (error) {
+      this.#sink.failed(error)
+    }
+    const connection = this.#open(index, failed.speaker, trackerFrom(ledger.number))
+    connection.tracker.parameterStatus('client_encoding', ledger.encoding)
+    this.#lose(connection, MISSING.failed)
+  }
+
+  /** Nobody saw how. */
+  #end(connection: Connection): void {
+    if (connection.isStrange) this.#lose(connection, MISSING.opening)
+    connection.tracker.end('unknown')
+  }
+
   #endAll(): void {
-    this.break()
+    for (const connection of this.#connections.values()) this.#end(connection)
     this.#connections.clear()
   }
+}
+
+/** Of a connection of which only the number of its newest record is known. */
+function trackerFrom(number: number): TrackerState {
+  const state = emptyTracker()
+  state.ledger.number = number
+  return state
 }
 
 interface EventAt {
@@ -141,4 +238,9 @@ interface EventAt {
 /** The relay wrote it, and a checksum guards it. */
 function openedIn(bytes: Buffer, start: number, end: number): OpenedBody {
   return JSON.parse(bytes.toString('utf8', start, end)) as OpenedBody
+}
+
+/** As `openedIn`. */
+function liveIn(bytes: Buffer, start: number, end: number): LiveBody {
+  return JSON.parse(bytes.toString('utf8', start, end)) as LiveBody
 }

@@ -1,9 +1,8 @@
 import type { Cipher, KeyObject } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import { AppError } from '../../lib/errors.ts'
 import { EVENT, EVENT_HEAD_BYTES, GROUP_HEAD_BYTES } from './events.ts'
-import { keyStream, readSegmentHead, type SegmentKey } from './segment-head.ts'
+import { checksumOf, keyStream, readSegmentHead, type SegmentKey } from './segment-head.ts'
 
 /** What is read off a segment at once; one group may be larger, and is then read whole. */
 const READ_BYTES = 1024 * 1024
@@ -15,6 +14,7 @@ export class SegmentFile {
   readonly life: string
   readonly #fd: number
   readonly #key: SegmentKey
+  readonly #checksum: Checksum
   readonly #headBytes: number
   /** Read and decrypted, and not taken yet: #bytes[#from] stands at `at` in the file. */
   #bytes: Buffer = Buffer.alloc(0)
@@ -28,6 +28,7 @@ export class SegmentFile {
     this.#fd = fd
     this.life = found.life
     this.#key = found.key
+    this.#checksum = checksumOf(found.key)
     this.#headBytes = found.headBytes
     this.#at = found.headBytes
     this.#cipher = keyStream(found.key, 0)
@@ -80,7 +81,7 @@ export class SegmentFile {
     if (length < EVENT_HEAD_BYTES || !this.#has(GROUP_HEAD_BYTES + length, limit)) return undefined
     const start = this.#from + GROUP_HEAD_BYTES
     const payload = this.#bytes.subarray(start, start + length)
-    if (crc32(payload) !== sum) return undefined
+    if (this.#checksum(payload) !== sum) return undefined
     this.#from = start + length
     this.#at += GROUP_HEAD_BYTES + length
     return payload
@@ -90,7 +91,7 @@ export class SegmentFile {
   pass(limit: number): boolean {
     const at = this.#at
     this.#has(limit - at, limit)
-    const behind = findGroup(this.#bytes.subarray(this.#from), 1)
+    const behind = findGroup(this.#bytes.subarray(this.#from), this.#checksum)
     this.seek(behind === undefined ? limit : at + behind)
     return behind !== undefined
   }
@@ -115,20 +116,21 @@ export class SegmentFile {
   }
 }
 
+type Checksum = (payload: Buffer) => number
+
 /** Where the next whole group begins, behind bytes that are damaged. */
-function findGroup(bytes: Buffer, from: number): number | undefined {
+function findGroup(bytes: Buffer, checksum: Checksum): number | undefined {
   const last = bytes.length - GROUP_HEAD_BYTES - EVENT_HEAD_BYTES
-  for (let at = from; at <= last; at += 1) if (isGroup(bytes, at)) return at
+  for (let at = 1; at <= last; at += 1) if (isGroup(bytes, at, checksum)) return at
   return undefined
 }
 
-function isGroup(bytes: Buffer, at: number): boolean {
+function isGroup(bytes: Buffer, at: number, checksum: Checksum): boolean {
   const event = at + GROUP_HEAD_BYTES
   const kind = bytes.readUInt32BE(event + 8) >>> 24
-  if (bytes.readUIntBE(event + 9, 3) !== 0 || kind < EVENT.opened || kind > EVENT.closed)
-    return false
+  if (bytes.readUIntBE(event + 9, 3) !== 0 || kind < EVENT.opened || kind > EVENT.live) return false
   const length = bytes.readUInt32BE(at)
   if (length < EVENT_HEAD_BYTES || event + length > bytes.length) return false
   if (bytes.readUInt32BE(event) + EVENT_HEAD_BYTES > length) return false
-  return crc32(bytes.subarray(event, event + length)) === bytes.readUInt32BE(at + 4)
+  return checksum(bytes.subarray(event, event + length)) === bytes.readUInt32BE(at + 4)
 }

@@ -1,4 +1,5 @@
-import { createCipheriv, randomBytes, type Cipher, type KeyObject } from 'node:crypto'
+import { createCipheriv, createHash, randomBytes, type Cipher, type KeyObject } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { open, seal } from '../../lib/seal.ts'
 
 /** How a file of the journal begins: who wrote it, and the key it is written with. */
@@ -14,7 +15,7 @@ export interface SegmentKey {
   readonly start: Buffer
 }
 
-const MAGIC = Buffer.from('daypass\x02')
+const MAGIC = Buffer.from('daypass\x03')
 const KEY_BYTES = 32
 /** AES in counter mode (NIST SP 800-38A): every byte of a file has its place in the key stream. */
 const CIPHER = 'aes-256-ctr'
@@ -25,6 +26,15 @@ const FIXED_BYTES = MAGIC.length + UUID_BYTES + 2
 /** A key for a new file. */
 export function makeSegmentKey(): SegmentKey {
   return { key: randomBytes(KEY_BYTES), start: randomBytes(BLOCK_BYTES) }
+}
+
+/**
+ * The CRC-32 of a file's groups, begun with a number of its key's: behind damage, bytes that a client made
+ * look like a group are not one.
+ */
+export function checksumOf({ key }: SegmentKey): (payload: Buffer) => number {
+  const seed = createHash('sha256').update('daypass checksum').update(key).digest().readUInt32BE(0)
+  return (payload) => crc32(payload, seed)
 }
 
 /** The head of a file, with its key for the holder of this public key's other half. */

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
-import { existsSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { markDamaged, removeSegment } from './damage.ts'
 import { SegmentFile } from './segment-file.ts'
 
 export interface SegmentsOptions {
@@ -19,13 +20,22 @@ export interface JournalPlace {
   readonly at: number
 }
 
+/** A part of the journal that can't be read. */
+export interface Damage {
+  /** The path of its file. */
+  readonly segment: string
+  /** Where it begins there. */
+  readonly at: number
+  readonly bytes: number
+}
+
 /** Told of what is read, in order. */
 export interface SegmentsReader {
   /** What follows was written in this life of the proxy. */
   readonly enter: (life: string) => void
   readonly take: (events: Buffer) => void
   /** Something that was written can't be read. */
-  readonly lost: () => void
+  readonly lost: (damage: Damage) => void
 }
 
 const SEGMENT_NAME = /^([0-9]{12})\.journal$/
@@ -46,9 +56,10 @@ export function segmentNumbers(folder: string): number[] {
 /** The segments of a journal from the oldest on, read along with the one who writes them. */
 export class Segments {
   readonly #options: SegmentsOptions
-  readonly #damaged = new Set<number>()
   #number: number
   #file: SegmentFile | undefined
+  /** It was tried, and told of. */
+  #isUnreadable = false
   #hasPassed: boolean
   /** Of the file, once the writer is past it. */
   #size: number | undefined
@@ -98,9 +109,7 @@ export class Segments {
   removePassed(): void {
     for (const number of segmentNumbers(this.#options.folder)) {
       if (number >= this.#number) break
-      const path = this.#path(number)
-      if (this.#damaged.has(number)) renameSync(path, `${path}.damaged`)
-      else unlinkSync(path)
+      removeSegment(this.#path(number))
     }
     this.#hasPassed = false
   }
@@ -118,6 +127,11 @@ export class Segments {
       if (number >= segment) bytes += statSync(join(folder, segmentName(number))).size
     }
     return Math.max(0, bytes)
+  }
+
+  /** The segment being read holds what nobody can make sense of: it must not be deleted. */
+  keepForLook(): void {
+    markDamaged(this.#path(this.#number))
   }
 
   close(): void {
@@ -139,16 +153,17 @@ export class Segments {
     const { privateKey, log } = this.#options
     const path = this.#path(this.#number)
     try {
-      if (!existsSync(path)) return undefined
+      if (this.#isUnreadable || !existsSync(path)) return undefined
       const file = SegmentFile.open(path, privateKey)
       reader.enter(file.life)
       if (this.#startAt > 0) file.seek(this.#startAt)
       return file
     } catch (error) {
       if (!(error instanceof AppError)) throw error
-      log.error({ segment: path, error: error.message }, 'a file of the journal can not be opened')
-      this.#damaged.add(this.#number)
-      reader.lost()
+      log.error({ segment: path, error: error.message }, "a file of the journal can't be opened")
+      this.#isUnreadable = true
+      markDamaged(path)
+      reader.lost({ segment: path, at: 0, bytes: statSync(path).size })
       return undefined
     }
   }
@@ -160,8 +175,8 @@ export class Segments {
     const { at } = file
     if (file.pass(limit)) {
       log.error({ segment, bytes: file.at - at }, 'a part of the journal is damaged')
-      this.#damaged.add(this.#number)
-      reader.lost()
+      markDamaged(segment)
+      reader.lost({ segment, at, bytes: file.at - at })
     } else {
       log.warn({ segment, bytes: limit - at }, 'the end of a journal was torn')
     }
@@ -175,6 +190,7 @@ export class Segments {
     this.close()
     this.#hasPassed = true
     this.#number = number
+    this.#isUnreadable = false
     this.#size = undefined
     this.#startAt = 0
   }

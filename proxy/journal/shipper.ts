@@ -1,13 +1,15 @@
 import type { KeyObject } from 'node:crypto'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StatementRow } from '../../db/statement-log.ts'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { publicBytesOf } from '../../lib/seal.ts'
 import { Replay, type RunningStatement } from './replay.ts'
-import { Segments, type JournalPlace, type SegmentsReader } from './segments.ts'
-import { readSnapshot, writeSnapshot, type Snapshot } from './snapshot.ts'
-import { rowOf, weightOf } from './statement-rows.ts'
+import type { Gaps, Hole } from './gaps.ts'
+import { Segments, type Damage, type JournalPlace, type SegmentsReader } from './segments.ts'
+import { readSnapshot, SNAPSHOT_NAME, writeSnapshot, type Snapshot } from './snapshot.ts'
+import { StatementRows, weightOf } from './statement-rows.ts'
 
 export interface ShipperDeps {
   readonly folder: string
@@ -19,6 +21,8 @@ export interface ShipperDeps {
   readonly deliver: (batch: readonly StatementRow[]) => Promise<void>
   /** Told of what is in the store, at least once each; while it throws, nothing goes on. */
   readonly shipped?: (batch: readonly StatementRow[]) => Promise<void>
+  /** Told of what is missing, with the rows that say so: it stores them. While it throws, nothing goes on. */
+  readonly missing: (gaps: Gaps) => Promise<void>
   /** Told where the segment being written could be followed by another: all in it is in the store. */
   readonly tidy?: () => void
 }
@@ -63,8 +67,12 @@ export class Shipper {
   readonly #replay: Replay
   readonly #segments: Segments
   readonly #reader: SegmentsReader
+  readonly #rows = new StatementRows()
   #ready: StatementRow[] = []
   #readyBytes = 0
+  /** Rows that say where something is missing. */
+  #gaps: StatementRow[] = []
+  #holes: Hole[] = []
   /** When the first of them became ready. */
   #readySince = 0
   /** Since when there was nothing to read; 0 while there is. */
@@ -84,16 +92,19 @@ export class Shipper {
   /** Goes on where an earlier life got to. */
   constructor(deps: ShipperDeps) {
     this.#deps = deps
-    this.#replay = new Replay((statement, speaker) => this.#add(rowOf(speaker, statement)))
+    this.#replay = new Replay({
+      finished: (statement, speaker) => this.#add(this.#rows.of(speaker, statement)),
+      failed: (error) => this.#failed(error),
+    })
     this.#reader = {
       enter: (life) => this.#replay.enter(life),
       take: (events) => this.#replay.take(events),
-      lost: () => this.#replay.break(),
+      lost: (damage) => this.#lost(damage),
     }
     const snapshot = this.#snapshot()
-    if (snapshot) this.#replay.restore(snapshot.life, snapshot.connections)
     this.#segments = new Segments(deps, snapshot)
     this.#done = this.#segments.place
+    if (snapshot) this.#replay.restore(snapshot.life, snapshot.now, snapshot.connections)
   }
 
   start(): void {
@@ -113,7 +124,7 @@ export class Shipper {
       if (this.#failing > 0) await sleep(PAUSE_MS)
     }
     this.#segments.close()
-    return this.#failing === 0 && this.#ready.length === 0 && this.#replay.isQuiet
+    return this.#failing === 0 && !this.#hasReady && this.#replay.isQuiet
   }
 
   /** What has run for longer than so many milliseconds. */
@@ -159,7 +170,7 @@ export class Shipper {
       if (this.#isDue(hasMore)) await this.#ship()
       this.#failing = 0
       this.#checkpoint()
-      return hasMore || (this.#stopping && this.#ready.length > 0) ? 'more' : 'idle'
+      return hasMore || (this.#stopping && this.#hasReady) ? 'more' : 'idle'
     } catch (error) {
       this.#failures += 1
       if (this.#failing === 0) {
@@ -184,20 +195,48 @@ export class Shipper {
     return this.#ready.length >= BATCH_ROWS || this.#readyBytes >= BATCH_BYTES
   }
 
+  get #hasReady(): boolean {
+    return this.#ready.length > 0 || this.#gaps.length > 0 || this.#holes.length > 0
+  }
+
   #isDue(hasMore: boolean): boolean {
+    if (this.#gaps.length > 0 || this.#holes.length > 0) return true
     if (this.#ready.length === 0) return false
     if (this.#isFull || this.#stopping) return true
     return !(hasMore && this.#failing > 0) && Date.now() - this.#readySince >= GATHER_MS
   }
 
   #add(row: StatementRow): void {
+    if (row.kind === 'gap') {
+      this.#gaps.push(row)
+      return
+    }
     if (this.#ready.length === 0) this.#readySince = Date.now()
     this.#ready.push(row)
     this.#readyBytes += weightOf(row)
   }
 
+  /** Whose it was, other than those that are open, nobody can say. */
+  #lost(damage: Damage): void {
+    this.#holes.push({ ...damage, since: this.#replay.now })
+    this.#replay.lost()
+  }
+
+  #failed(error: unknown): void {
+    const { segment, at } = this.#segments.place
+    this.#deps.log.error({ error: sentenceOf(error), segment, at }, "an event can't be read")
+    this.#segments.keepForLook()
+  }
+
   async #ship(): Promise<void> {
-    const batch = this.#ready
+    if (this.#ready.length > 0) await this.#shipReady(this.#ready)
+    if (!this.#hasReady) return
+    await this.#deps.missing({ rows: this.#gaps, holes: this.#holes })
+    this.#gaps = []
+    this.#holes = []
+  }
+
+  async #shipReady(batch: readonly StatementRow[]): Promise<void> {
     await this.#deps.deliver(batch)
     await this.#deps.shipped?.(batch)
     this.#ready = []
@@ -210,7 +249,7 @@ export class Shipper {
 
   /** Everything read so far is in the store: what is in front of this place can go. */
   #checkpoint(): void {
-    if (this.#ready.length > 0) return
+    if (this.#hasReady) return
     this.#done = this.#segments.place
     if (this.#segments.hasPassed) {
       this.#keep(this.#segments.place)
@@ -229,8 +268,8 @@ export class Shipper {
 
   #keep({ segment, at }: JournalPlace): void {
     const { folder, privateKey } = this.#deps
-    const { life = '', open } = this.#replay
-    writeSnapshot(folder, publicBytesOf(privateKey), { life, segment, at, connections: open })
+    const { life = '', now, open } = this.#replay
+    writeSnapshot(folder, publicBytesOf(privateKey), { life, segment, at, now, connections: open })
   }
 
   #snapshot(): Snapshot | undefined {
@@ -239,7 +278,8 @@ export class Shipper {
       return readSnapshot(folder, privateKey)
     } catch (error) {
       if (!(error instanceof AppError)) throw error
-      log.error({ error: error.message }, 'what was open before can not be read')
+      log.error({ error: error.message }, "what was open before can't be read")
+      this.#holes.push({ segment: join(folder, SNAPSHOT_NAME), at: 0, bytes: 0, since: 0 })
       return undefined
     }
   }

@@ -4,10 +4,13 @@ import { REFUSALS, type Counters } from '../counters.ts'
 const RECORDING = z.object({
   /** Bytes in the journal that are not known to be in the store. */
   waitingBytes: z.number(),
-  /** How long after its end the statement shipped last was in the store, in milliseconds. */
+  /** See RecordingStats. */
   lagMs: z.number(),
   /** Statements put into the store. */
   shipped: z.number(),
+  /** How long ago the thread that ships told something, in milliseconds, and how often it was replaced. */
+  silentMs: z.number(),
+  restarts: z.number(),
 })
 
 /** The numbers of one process at one moment, as they travel between processes. */

@@ -54,8 +54,18 @@ const METRICS: readonly Metric[] = [
   ),
   gauge(
     'daypass_proxy_shipper_lag_seconds',
-    'Seconds between the end of the statement shipped last and its arrival in the store',
+    'Seconds between the end of a statement and its arrival in the store, of the oldest that waits or the last',
     ({ recording }) => recording.lagMs / 1000,
+  ),
+  gauge(
+    'daypass_proxy_shipper_silent_seconds',
+    'Seconds since the thread that ships told how far it is; below 1 while it is well',
+    ({ recording }) => recording.silentMs / 1000,
+  ),
+  counter(
+    'daypass_proxy_shipper_restarts_total',
+    'Threads that took the place of one that had ended or was silent for a minute',
+    ({ recording }) => recording.restarts,
   ),
   counter(
     'daypass_proxy_statements_shipped_total',

@@ -4,8 +4,8 @@ import { becomeCopy, complete, fail } from './execution.ts'
 import type { Execution } from './execution.ts'
 import type { Ledger } from './ledger.ts'
 import type { NameSpaces } from './name-spaces.ts'
+import { namesBehind } from './named-in-sql.ts'
 import { skipUpToSync } from './failures.ts'
-import { askedOfPortal } from './portals.ts'
 import type { Portal } from './portals.ts'
 import { executionOf } from './queue.ts'
 import type { PendingExecute, PendingRun, StatementQueue } from './queue.ts'
@@ -82,7 +82,10 @@ export class StatementsAnswered {
 
   /** The connection is over: what has no answer will get none. */
   end(outcome: 'aborted' | 'unknown'): void {
-    for (const entry of this.#queue.takeAll()) {
+    const taken = this.#queue.takeAll()
+    this.#names.drop(taken)
+    this.#names.forgetPlans()
+    for (const entry of taken) {
       const execution = executionOf(entry)
       if (execution) this.#ledger.close(execution, outcome)
     }
@@ -127,6 +130,7 @@ export class StatementsAnswered {
     const head = this.#queue.head
     if (head?.kind !== 'bind') return
     this.#queue.shift()
+    this.#names.rebind(head)
     const replaced = this.#names.portals.confirmed(head.name)
     this.#names.portals.confirm(head.name, head.portal)
     if (replaced) this.#finishSuspended([replaced])
@@ -143,7 +147,9 @@ export class StatementsAnswered {
 
   #typed(frame: Frame): void {
     const head = this.#queue.head
-    if (head?.kind === 'describe') head.prepared.types = readParameterTypes(this.#over(frame))
+    if (head?.kind !== 'describe') return
+    const prepared = this.#names.statements.confirmed(head.prepared.name) ?? head.prepared
+    prepared.types = readParameterTypes(this.#over(frame))
   }
 
   #described(): void {
@@ -251,7 +257,7 @@ export class StatementsAnswered {
 
   /** Types and errors may have come to light since it was sent. */
   #refresh(run: PendingRun): void {
-    if (run.kind === 'execute' && run.portal) run.execution.asked = askedOfPortal(run.portal)
+    if (run.kind === 'execute') this.#names.reread(run)
   }
 
   /** These portals are gone; what they had suspended has run as far as it ever will. */
@@ -269,9 +275,11 @@ export class StatementsAnswered {
     if (all === 'both' || all === 'portals') this.#finishSuspended(this.#names.portals.clear())
     const one = FORGETS_ONE[tag]
     // which one stands in the text; forgetting one too many costs a record its text, one too few its truth
-    if (one === 'statements') this.#names.statements.clearMentioned(asked.sql.text)
+    if (one === 'statements') {
+      this.#names.statements.clearNamed(namesBehind('deallocate', asked.sql))
+    }
     if (one === 'portals') {
-      this.#finishSuspended(this.#names.portals.clearMentioned(asked.sql.text))
+      this.#finishSuspended(this.#names.portals.clearNamed(namesBehind('close', asked.sql)))
     }
   }
 }

@@ -147,7 +147,8 @@ export class StatementsAsked {
     const parameters = isUnreadable ? [] : bind.parameters
     const portal = makePortal(name, prepared, { parameters, encoding, decode })
     if (!this.#queue.skipping) this.#bound.add(portal)
-    this.#expect({ kind: 'bind', name, portal })
+    const statement = isUnreadable ? undefined : bind.statement
+    this.#expect({ kind: 'bind', name, statement, portal })
   }
 
   /**
@@ -164,7 +165,7 @@ export class StatementsAsked {
 
   #describe(target: Target | Unreadable): void {
     const isPortal = !('unreadable' in target) && target.kind === 'portal'
-    const portal = isPortal ? this.#names.portals.find(target.name) : undefined
+    const portal = isPortal ? this.#names.portal(target.name) : undefined
     const prepared = portal?.prepared ?? this.#described(target)
     this.#expect({ kind: 'describe', prepared, portal })
   }
@@ -181,10 +182,10 @@ export class StatementsAsked {
   }
 
   #execute(name: string | Unreadable): void {
-    const portal = typeof name === 'string' ? this.#names.portals.find(name) : undefined
+    const portal = typeof name === 'string' ? this.#names.portal(name) : undefined
     const suspended = portal?.execution?.outcome ? undefined : portal?.execution
     const execution =
-      suspended ?? this.#ledger.begin(portal ? askedOfPortal(portal) : unknown(name))
+      suspended ?? this.#ledger.begin(portal ? askedOfPortal(portal) : this.#unknown(name))
     execution.isOnlyBound = false
     if (portal) {
       portal.execution = execution
@@ -192,7 +193,7 @@ export class StatementsAsked {
     }
     this.#run({
       kind: 'execute',
-      name: typeof name === 'string' ? name : '',
+      name: typeof name === 'string' ? name : undefined,
       portal,
       execution,
       sentAt: this.#ledger.now,
@@ -226,7 +227,7 @@ export class StatementsAsked {
   /** During COPY IN the server ignores Sync; after an error it is what the server waits for. */
   #sync(): void {
     if (this.#queue.run?.copying) return
-    if (this.#queue.skipping) this.#names.replan([])
+    if (this.#queue.skipping) this.#names.forgetPlans()
     this.#queue.skipping = false
     this.#queue.push({ kind: 'sync' })
   }
@@ -268,17 +269,21 @@ export class StatementsAsked {
 
   /** What comes behind an error is not answered, but later messages before the Sync refer to it. */
   #expect(entry: Pending): void {
+    if (this.#queue.skipping) {
+      this.#names.planIgnored(entry)
+      return
+    }
     this.#names.plan(entry)
-    if (!this.#queue.skipping) this.#queue.push(entry)
+    this.#queue.push(entry)
+  }
+
+  #unknown(name: string | Unreadable): Asked {
+    if (typeof name === 'string') return this.#names.unknownPortal(name)
+    return { ...unknownPortal(''), sql: undecodable('Execute', name.unreadable) }
   }
 }
 
 const NOTHING_NAMED: Target = { kind: 'statement', name: '' }
-
-function unknown(name: string | Unreadable): Asked {
-  if (typeof name === 'string') return unknownPortal(name)
-  return { ...unknownPortal(''), sql: undecodable('Execute', name.unreadable) }
-}
 
 function unreadable(what: string, length: number): Prepared {
   return { name: '', sql: undecodable(what, length), types: [] }

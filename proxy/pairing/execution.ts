@@ -138,6 +138,7 @@ export function finishedOf(
     number: place.number,
     part: place.part,
     partOf: place.partOf,
+    source: asked.sql,
     text: asked.sql.text,
     cut: asked.sql.cut,
     kind: execution.copyKind ?? asked.kind,

@@ -18,6 +18,7 @@ export function skipUpToSync(pairing: Pairing, failing: Failing, report: ServerR
     names.statements.confirm('', null) // gone, though its successor failed
   }
   const taken = queue.takeUpToSync()
+  names.drop(taken)
   const itsRun = taken.find(
     (entry): entry is PendingExecute => entry.kind === 'execute' && runs(entry, failing),
   )
@@ -26,7 +27,6 @@ export function skipUpToSync(pairing: Pairing, failing: Failing, report: ServerR
   for (const execution of taken.map(executionOf)) {
     if (execution && !execution.touched) ledger.close(execution, 'skipped')
   }
-  names.replan(queue.entries())
 }
 
 /** Whether this Execute is of the statement or portal that just failed. */

@@ -1,12 +1,18 @@
 import { fail, finishedOf, makeExecution, startedOf } from './execution.ts'
 import type { Asked, Execution } from './execution.ts'
+import { weightOfValues } from './values/bind-values.ts'
 import type { StatementOutcome, StatementSink } from './record.ts'
 import type { Decode } from '../wire/body.ts'
 import { decoderOf } from '../wire/encodings.ts'
 import type { ServerReport, TransactionState } from '../wire/server-messages.ts'
 
-/** Finished executions kept for the state after their batch; beyond it they go out without. */
-const HELD_MOST = 4096
+/**
+ * Finished executions kept for the state after their batch, in bytes: more than 100,000 inserts ahead of
+ * one Sync. Beyond it they go out without, because a client may go on for as long as it likes.
+ */
+const HELD_MOST = 48 * 1024 * 1024
+/** One of them with its place and its names, as V8 lays them out: 350 to 410. */
+const EXECUTION_BYTES = 400
 /** Tags that end a transaction: nothing before them can be taken back any more. */
 const ENDS_TRANSACTION = /^(?:COMMIT|ROLLBACK|PREPARE TRANSACTION)/
 /** Statements that commit by themselves even in a batch (PreventInTransactionBlock in PostgreSQL). */
@@ -38,10 +44,15 @@ export class Ledger {
   decode: Decode
   readonly #sink: StatementSink
   readonly #state: LedgerState
+  /** What is held takes so many bytes, roughly. */
+  #heldBytes = 0
 
   constructor(sink: StatementSink, state: LedgerState) {
     this.#sink = sink
     this.#state = state
+    state.held.forEach((execution, at) => {
+      this.#heldBytes += weightOf(execution, state.held[at - 1])
+    })
     this.decode = decoderOf(state.encoding)
   }
 
@@ -72,6 +83,14 @@ export class Ledger {
     )
   }
 
+  /** Says where something is missing, when everything before it is closed. */
+  gap(text: string): void {
+    const sql = { text, cut: null, redacted: false }
+    const names = { statementName: null, portalName: null }
+    this.close(this.begin({ sql, kind: 'gap', values: [], ...names }), 'unknown')
+    this.#release(null)
+  }
+
   /** The next statement of the same Query, known only by its answer. */
   beginPart(previous: Execution): Execution {
     const { part, partOf } = previous.place
@@ -88,10 +107,10 @@ export class Ledger {
 
   /** Holds a finished execution until its batch ends. */
   hold(execution: Execution): void {
-    this.#state.held.push(execution)
-    if (this.#state.held.length <= HELD_MOST) return
-    const [oldest] = this.#state.held.splice(0, 1)
-    if (oldest) this.#sink.finished(finishedOf(oldest, null))
+    const { held } = this.#state
+    this.#heldBytes += weightOf(execution, held.at(-1))
+    held.push(execution)
+    if (this.#heldBytes > HELD_MOST) this.#releaseUnsettled()
   }
 
   /** Ends an execution that no answer will come for. */
@@ -109,7 +128,7 @@ export class Ledger {
 
   /** ReadyForQuery: everything held is settled now. */
   settle(state: TransactionState): void {
-    if (this.#state.transaction === 'I' && state === 'I') this.#markRolledBack()
+    if (state === 'I') this.#markRolledBack()
     this.#state.transaction = state
     this.#release(state)
   }
@@ -142,7 +161,33 @@ export class Ledger {
   #release(state: TransactionState | null): void {
     for (const execution of this.#state.held) this.#sink.finished(finishedOf(execution, state))
     this.#state.held.length = 0
+    this.#heldBytes = 0
   }
+
+  /**
+   * Too much to wait for the end of the batch. What an error may still take back has not ended well yet,
+   * and not badly; only the newest stays, which the end of the batch may fail.
+   */
+  #releaseUnsettled(): void {
+    const { held } = this.#state
+    const ended = held.findLastIndex(({ tag }) => ENDS_TRANSACTION.test(tag ?? ''))
+    const isInBlock = this.#state.transaction !== 'I' && ended === -1
+    for (const [at, execution] of held.splice(0, held.length - 1).entries()) {
+      const isSettled = isInBlock || at <= ended || commitsItself(execution)
+      if (execution.outcome === 'ok' && !isSettled) execution.outcome = 'unknown'
+      this.#sink.finished(finishedOf(execution, null))
+    }
+    if (ended !== -1) this.#state.transaction = 'I'
+    this.#heldBytes = EXECUTION_BYTES
+  }
+}
+
+/** Consecutive ones often share what they were asked: its text, or all of it. */
+function weightOf({ asked, message }: Execution, previous: Execution | undefined): number {
+  const weight = EXECUTION_BYTES + (message?.length ?? 0)
+  if (asked === previous?.asked) return weight
+  const text = asked.sql === previous?.asked.sql ? 0 : asked.sql.text.length
+  return weight + text + weightOfValues(asked.values)
 }
 
 function commitsItself({ tag, asked }: Execution): boolean {

@@ -42,15 +42,26 @@ export class StatementNames<T> {
     this.#planned.set(keyOf(name), value)
   }
 
+  /** What a message that is not answered yet will make of the name; null: nothing. */
+  planned(name: string): T | null | undefined {
+    return this.#planned.get(keyOf(name))
+  }
+
+  /** What was planned will not happen; a later plan for the same name stays. */
+  unplan(name: string, value: T | null): void {
+    const key = keyOf(name)
+    if (this.#planned.get(key) === value) this.#planned.delete(key)
+  }
+
   /** The server has changed the name. */
   confirm(name: string, value: T | null): void {
     const key = keyOf(name)
     if (value === null) this.#confirmed.delete(key)
     else this.#confirmed.set(key, value)
-    if (this.#planned.get(key) === value) this.#planned.delete(key)
+    this.unplan(name, value)
   }
 
-  /** An error came: what was sent behind it will not happen. */
+  /** Nothing that was sent will happen. */
   forgetPlans(): void {
     this.#planned.clear()
   }
@@ -64,12 +75,16 @@ export class StatementNames<T> {
     return values
   }
 
-  /** Confirmed names that occur in a text are gone; returns what they were. */
-  clearMentioned(text: string): T[] {
-    const lower = text.toLowerCase()
-    const mentioned = [...this.#confirmed].filter(([key]) => lower.includes(key.toLowerCase()))
-    for (const [key] of mentioned) this.#confirmed.delete(key)
-    return mentioned.map(([, value]) => value)
+  /** These are gone, all where it isn't known which; returns what they were. */
+  clearNamed(names: readonly string[] | undefined): readonly T[] {
+    if (!names) return this.clear()
+    const values: T[] = []
+    for (const key of names.map(keyOf)) {
+      const value = this.#confirmed.get(key)
+      if (value !== undefined) values.push(value)
+      this.#confirmed.delete(key)
+    }
+    return values
   }
 
   /** What the server knows under a name. */

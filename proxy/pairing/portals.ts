@@ -1,14 +1,21 @@
-import { awaitsTypes, readValues } from './values/bind-values.ts'
+import { awaitsTypes, readValues, weightOfValues } from './values/bind-values.ts'
 import type { Parameter, StatementValue } from './values/bind-values.ts'
 import type { Asked, Execution, SqlText } from './execution.ts'
 import type { Decode } from '../wire/body.ts'
 import { decoderOf } from '../wire/encodings.ts'
+
+const IGNORED = 'sent behind an error, and ignored by the data source: too much of it to keep'
+/** Objects and a name around a text, and those around a value's bytes, as V8 lays them out. */
+const PLAN_BYTES = 400
+const UNREAD_BYTES = 200
 
 /** A prepared statement. Types are filled in by Describe if Parse left them out. */
 export interface Prepared {
   readonly name: string
   readonly sql: SqlText
   types: readonly number[]
+  /** Not of the protocol's Parse, as far as anyone knows. */
+  readonly isOfSql?: true
 }
 
 /** A statement bound to its values. */
@@ -77,7 +84,7 @@ export function askedOf({ name, sql }: Prepared): Asked {
 
 /** Prepared by SQL's PREPARE, which shares the protocol's names, or not at all. */
 export function unknownStatement(name: string): Prepared {
-  return { name, sql: wordsOf(`SQL prepared statement ${name}`), types: [] }
+  return { name, sql: wordsOf(`SQL prepared statement ${name}`), types: [], isOfSql: true }
 }
 
 /** A cursor of SQL's DECLARE, which shares the protocol's names, or nothing at all. */
@@ -89,6 +96,25 @@ export function unknownPortal(name: string): Asked {
     statementName: null,
     portalName: name,
   }
+}
+
+/** Named behind an error, where so much was sent that its names were not kept. */
+export function ignoredStatement(name: string): Prepared {
+  return { name, sql: wordsOf(IGNORED), types: [] }
+}
+
+/** As `ignoredStatement`, of a portal. */
+export function ignoredPortal(name: string): Asked {
+  return { ...unknownPortal(name), sql: wordsOf(IGNORED) }
+}
+
+/** What a plan for this statement or portal takes in memory, roughly, in bytes. */
+export function weightOf(planned: Prepared | Portal): number {
+  if ('sql' in planned) return PLAN_BYTES + planned.sql.text.length
+  const { prepared, asked, unread } = planned
+  let weight = weightOf(prepared) + weightOfValues(asked.values)
+  for (const { bytes } of unread?.parameters ?? []) weight += UNREAD_BYTES + (bytes?.length ?? 0)
+  return weight
 }
 
 /** A message that nobody can read; the server will say so with an error. */

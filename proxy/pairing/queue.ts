@@ -4,7 +4,7 @@ import type { Portal, Prepared } from './portals.ts'
 /** What was asked of the server and not answered yet. */
 export type Pending =
   | { readonly kind: 'parse'; readonly name: string; readonly prepared: Prepared }
-  | { readonly kind: 'bind'; readonly name: string; readonly portal: Portal }
+  | PendingBind
   | {
       readonly kind: 'describe'
       readonly prepared: Prepared
@@ -17,6 +17,14 @@ export type Pending =
   | { readonly kind: 'sync' }
   /** CopyDone or CopyFail sent before the server said that it wants data. */
   | { readonly kind: 'copy end' }
+
+export interface PendingBind {
+  readonly kind: 'bind'
+  readonly name: string
+  /** What it binds; undefined where nobody can read that. */
+  readonly statement: string | undefined
+  readonly portal: Portal
+}
 
 interface Sent {
   readonly sentAt: number
@@ -32,7 +40,8 @@ interface Sent {
 
 export interface PendingExecute extends Sent {
   readonly kind: 'execute'
-  readonly name: string
+  /** Undefined where nobody can read it. */
+  readonly name: string | undefined
   /** Undefined for a cursor of SQL's own. */
   portal: Portal | undefined
 }
@@ -48,7 +57,7 @@ export interface PendingCall extends Sent {
 /** The messages that run something. */
 export type PendingRun = PendingExecute | PendingQuery | PendingCall
 
-/** Taken entries are dropped from the array in batches, so that taking one costs nothing. */
+/** Taken entries are dropped from the array in batches of at least this many, so that taking one costs nothing. */
 const COMPACT_AT = 1024
 
 /** A queue as it is kept over a restart. */
@@ -132,28 +141,21 @@ export class StatementQueue {
     return taken
   }
 
-  /** Everything unanswered. */
-  entries(): readonly Pending[] {
-    return this.#state.entries.slice(this.#state.first)
-  }
-
   /**
-   * The head begins to take COPY data: Syncs sent before the data's end are ignored by the server.
-   * Returns whether the end was already sent.
+   * The head begins to take COPY data: Syncs sent before the data's end are ignored by the server, and
+   * nothing else may stand there. Returns whether the end was already sent.
    */
   dropSyncsBeforeCopyEnd(): boolean {
-    const rest = this.entries().slice(1)
-    const end = rest.findIndex(({ kind }) => kind === 'copy end')
-    const before = end === -1 ? rest : rest.slice(0, end)
-    const after = end === -1 ? [] : rest.slice(end + 1)
-    const kept = before.filter(({ kind }) => kind !== 'sync')
-    this.#state.entries = [
-      ...this.#state.entries.slice(this.#state.first, this.#state.first + 1),
-      ...kept,
-      ...after,
-    ]
-    this.#state.first = 0
-    return end !== -1
+    const { entries, first } = this.#state
+    const taker = entries[first]
+    if (!taker) return false
+    let at = first + 1
+    while (entries[at]?.kind === 'sync') at += 1
+    const isEnded = entries[at]?.kind === 'copy end'
+    // moved to where the last of what is dropped was: nothing behind it has to move
+    this.#state.first = isEnded ? at : at - 1
+    entries[this.#state.first] = taker
+    return isEnded
   }
 
   #take(): Pending | undefined {
@@ -164,7 +166,10 @@ export class StatementQueue {
     if (this.#state.first === this.#state.entries.length) {
       this.#state.entries.length = 0
       this.#state.first = 0
-    } else if (this.#state.first >= COMPACT_AT) {
+    } else if (
+      this.#state.first >= COMPACT_AT &&
+      this.#state.first * 2 >= this.#state.entries.length
+    ) {
       this.#state.entries.splice(0, this.#state.first)
       this.#state.first = 0
     }

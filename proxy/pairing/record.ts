@@ -2,7 +2,8 @@ import type { StatementValue } from './values/bind-values.ts'
 import type { Cut } from '../statements/digests.ts'
 import type { TransactionState } from '../wire/server-messages.ts'
 
-export type StatementKind = 'simple' | 'extended' | 'function call' | 'copy in' | 'copy out'
+/** `gap` is no statement: it stands where a part of the recording is missing, and its text says so. */
+export type StatementKind = 'simple' | 'extended' | 'function call' | 'copy in' | 'copy out' | 'gap'
 
 /**
  * How it ended: `skipped` was sent behind an error and never ran; `aborted` had no answer when the
@@ -35,6 +36,8 @@ export interface StartedStatement {
 
 /** The same statement with its answer; what was only planned at the start is corrected here. */
 export interface FinishedStatement extends StartedStatement {
+  /** One object for all records that have their text from one message; with `values`, one Bind. */
+  readonly source: object
   /** Time the server spent on it, as seen from here. */
   readonly milliseconds: number
   readonly tag: string | null

@@ -1,11 +1,13 @@
 import { emptyLedger, Ledger, type LedgerState } from './ledger.ts'
-import { NameSpaces, type NameSpacesState } from './name-spaces.ts'
-import { noNames } from './names.ts'
+import { emptyNames, NameSpaces, type NameSpacesState } from './name-spaces.ts'
 import { emptyQueue, executionOf, StatementQueue, type QueueState } from './queue.ts'
 import type { Execution } from './execution.ts'
 import type { StatementSink } from './record.ts'
 import { StatementsAnswered } from './answered.ts'
-import { StatementsAsked } from './asked.ts'
+import { StatementsAsked, type Pairing } from './asked.ts'
+import { closeUnknown } from './lost.ts'
+import { UNSETTLED } from '../journal/events.ts'
+import { FROM_SERVER } from '../wire/codes.ts'
 import type { Frame } from '../wire/frames.ts'
 import { HEADER_BYTES, LENGTH_FIELD } from '../wire/limits.ts'
 import type { TransactionState } from '../wire/server-messages.ts'
@@ -15,6 +17,8 @@ export interface TrackerState {
   readonly ledger: LedgerState
   readonly queue: QueueState
   readonly names: NameSpacesState
+  /** Something is missing: which answer belongs to what is not known until nothing is outstanding. */
+  isLost: boolean
 }
 
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -34,6 +38,9 @@ export class StatementTracker {
   readonly #queue: StatementQueue
   readonly #asked: StatementsAsked
   readonly #answered: StatementsAnswered
+  readonly #pairing: Pairing
+  /** The next ReadyForQuery is not the last that is outstanding. */
+  #isUnsettled = false
   readonly #frame: Shown = { type: 0, length: 0, bytes: NOTHING, start: 0, end: 0, head: 0 }
 
   constructor(sink: StatementSink, state: TrackerState = emptyTracker()) {
@@ -42,6 +49,7 @@ export class StatementTracker {
     this.#queue = new StatementQueue(state.queue)
     const names = new NameSpaces(state.names)
     const pairing = { ledger: this.#ledger, queue: this.#queue, names }
+    this.#pairing = pairing
     this.#answered = new StatementsAnswered(pairing)
     this.#asked = new StatementsAsked(pairing)
   }
@@ -60,7 +68,9 @@ export class StatementTracker {
   /** Whole messages of the server's. */
   server(bytes: Buffer, start: number, end: number): void {
     for (let at = start; at < end; at = this.#frame.end) {
-      this.#answered.message(this.#show(bytes, at))
+      const frame = this.#show(bytes, at)
+      if (this.state.isLost) this.#overhear(frame)
+      else this.#answered.message(frame)
     }
   }
 
@@ -88,7 +98,31 @@ export class StatementTracker {
 
   /** The connection is over: ends every open record. `unknown` where nobody saw how it ended. */
   end(outcome: 'aborted' | 'unknown' = 'aborted'): void {
-    this.#answered.end(outcome)
+    this.#answered.end(this.state.isLost ? 'unknown' : outcome)
+  }
+
+  /**
+   * Something that was seen of it is missing: a record says so, in these words. What is open, and what is
+   * asked before the server has answered everything, is `unknown`.
+   */
+  lost(text: string): void {
+    closeUnknown(this.#pairing)
+    this.end('unknown')
+    this.#queue.skipping = false
+    this.state.isLost = true
+    this.#ledger.gap(text)
+  }
+
+  /** Of answers that nobody can tell whose they are, the end of all of them. */
+  #overhear(frame: Frame): void {
+    if (frame.type === FROM_SERVER.parameterStatus) this.#answered.message(frame)
+    if (frame.type === UNSETTLED) this.#isUnsettled = true
+    if (frame.type !== FROM_SERVER.ready) return
+    closeUnknown(this.#pairing)
+    this.state.isLost = this.#isUnsettled
+    this.#isUnsettled = false
+    // with nothing left to pair: it says whether a transaction is open
+    this.#answered.message(frame)
   }
 
   #show(bytes: Buffer, at: number): Frame {
@@ -104,10 +138,12 @@ export class StatementTracker {
   }
 }
 
-function emptyTracker(): TrackerState {
+/** Of a connection of which nothing is known yet. */
+export function emptyTracker(): TrackerState {
   return {
     ledger: emptyLedger(),
     queue: emptyQueue(),
-    names: { statements: noNames(), portals: noNames() },
+    names: emptyNames(),
+    isLost: false,
   }
 }

@@ -91,7 +91,7 @@ export class ScramClient {
     const iterations = /^[1-9][0-9]{0,9}$/.test(count) ? Number(count) : 0
     const extendsOurs = nonce.startsWith(this.#nonce) && nonce.length > this.#nonce.length
     if (!extendsOurs || !isNonce(nonce)) throw refused('answered with a foreign SCRAM nonce')
-    if (!salt || salt.length === 0) throw refused('sent a SCRAM salt that cannot be read')
+    if (!salt || salt.length === 0) throw refused("sent a SCRAM salt that can't be read")
     if (iterations < 1 || iterations > SCRAM_ITERATIONS_LIMIT) {
       throw refused(`asks for SCRAM iterations outside 1 to ${SCRAM_ITERATIONS_LIMIT}`)
     }
@@ -110,7 +110,7 @@ function readAttributes(message: string, names: readonly string[]): string[] {
   try {
     return expectAttributes(message, names)
   } catch (cause) {
-    if (cause instanceof WireError) throw refused('sent a SCRAM message that cannot be read')
+    if (cause instanceof WireError) throw refused("sent a SCRAM message that can't be read")
     throw cause
   }
 }

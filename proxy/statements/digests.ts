@@ -12,6 +12,18 @@ export interface Cut {
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
+const REPLACEMENT = 0xfffd
+
+/**
+ * A text without the replacement characters at its end, where a cut went through a character. From the
+ * end: a pattern would begin anew at each of them, and a text can be nothing else.
+ */
+export function withoutBrokenEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && text.charCodeAt(end - 1) === REPLACEMENT) end -= 1
+  return text.slice(0, end)
+}
+
 /** Keeps the first `limit` bytes of a stream, and length and SHA-256 of all of it if there are more. */
 export class Capture {
   readonly #limit: number
@@ -47,7 +59,7 @@ export class Capture {
   /** What was kept, as text; a character that the cut went through is left out. */
   text(decode: Decode): string {
     const text = decode(this.bytes, 0, this.#keptBytes)
-    return this.#hash ? text.replace(/\ufffd+$/, '') : text
+    return this.#hash ? withoutBrokenEnd(text) : text
   }
 
   /** Once; null when everything was kept. */

@@ -1,5 +1,5 @@
-import { nextToken, type SqlDialect } from './sql-tokens.ts'
-import { contentOf, mayHideWords, type StringToken } from './string-constants.ts'
+import { nextToken, type SqlDialect } from '../../lib/sql-tokens.ts'
+import { contentOf, mayHideWords, type StringToken } from '../../lib/string-constants.ts'
 
 /** A text without both words ends here. Apart: one expression for both would take the square of its length. */
 const PASSWORD = /password/i

@@ -1,6 +1,6 @@
 import { SecretPlaces } from './secret-places.ts'
-import { nextToken, type SqlDialect, type SqlToken } from './sql-tokens.ts'
-import { contentAs, contentOf, mayHideWords, type StringToken } from './string-constants.ts'
+import { nextToken, type SqlDialect, type SqlToken } from '../../lib/sql-tokens.ts'
+import { contentAs, contentOf, mayHideWords, type StringToken } from '../../lib/string-constants.ts'
 
 /** What stands where a secret stood. */
 export const REDACTED = '[redacted]'
@@ -13,10 +13,14 @@ const KEYWORD_FORM = /^\s*\w+\s*=/
 const KEYWORD_SECRET = /(password\s*=\s*)(?:'(?:[^'\\]|\\[^])*'?|(?:[^\s\\]|\\[^])+)/gi
 /** A secret inside a connection URL, if an @ ends it; without one it is a port, and read past. */
 const URL_SECRET = /(postgres(?:ql)?:\/\/[^\s:@/]*:)([^\s@]*)(@?)/gi
+/** libpq's variable, as a shell reads it, wherever it stands. */
+const ENVIRONMENT_SECRET = /(pgpassword=)(?:'[^']*'?|"[^"]*"?|(?:[^\s\\]|\\[^])+)/gi
 /** libpq takes it among the parameters of a URL too. */
 const URL_PARAMETER = /([?&](?:ssl)?password=)[^&\s']*/gi
 /** What psql's \password sends: not the secret, but enough to guess at it offline. */
 const VERIFIER = /SCRAM-SHA-256\$[^\s']+|\bmd5[0-9a-f]{32}\b/g
+/** With a sign of a secret in it; most blanks are a space. */
+const SHORTEST_COMMENT = '--password'.length
 /** SQL in strings in strings: beyond this a constant that could hold a secret is redacted whole. */
 const DEEPEST = 3
 
@@ -32,7 +36,8 @@ export function redactSql(text: string, dialect: SqlDialect): string {
 /** A value without the passwords in it, if it is a connection string. */
 export function redactValue(value: string): string {
   if (!CANDIDATE.test(value)) return value
-  const kept = KEYWORD_FORM.test(value) ? value.replace(KEYWORD_SECRET, `$1${REDACTED}`) : value
+  const set = value.replace(ENVIRONMENT_SECRET, `$1${REDACTED}`)
+  const kept = KEYWORD_FORM.test(set) ? set.replace(KEYWORD_SECRET, `$1${REDACTED}`) : set
   return kept
     .replace(URL_SECRET, (found: string, before: string, _secret: string, mark: string) =>
       mark === '' ? found : `${before}${REDACTED}@`,
@@ -75,11 +80,34 @@ interface Here {
 
 function redactToken(text: string, here: Here, place: Place): string | undefined {
   const { token, at, places } = here
-  if (places.isSecret(token, text[at])) return `'${REDACTED}'`
+  if (places.isSecret(token, text[at])) return places.goesOn ? '' : `'${REDACTED}'`
+  if (token.kind === 'blank') return redactBlank(text.slice(at, token.end))
   if (token.kind !== 'string') return undefined
   const content = contentOf(token)
   places.passContent(content)
   return redactConstant(text, { token, content }, place)
+}
+
+/**
+ * A comment, or spaces: nobody runs it, and what it says of a secret is in no form that could be read.
+ * Of one with a sign of a secret only what stands before the sign is kept. It ends where it ended, so
+ * that what is behind it stays what it is.
+ */
+function redactBlank(text: string): string | undefined {
+  const sign = text.length < SHORTEST_COMMENT ? null : CANDIDATE.exec(text)
+  if (!sign) return undefined
+  const isWord = sign[0].toLowerCase() === 'password'
+  const kept = text.slice(0, sign.index + (isWord ? sign[0].length : 0))
+  const behind = text.slice(kept.length).replace(/\*\/$/, '')
+  if (isWord && behind.trim() === '') return undefined
+  const isLine = text.startsWith('--')
+  return `${kept} ${REDACTED}${isLine ? '' : ' */'.repeat(openComments(kept))}`
+}
+
+function openComments(text: string): number {
+  let open = 0
+  for (const [mark] of text.matchAll(/\/\*|\*\//g)) open += mark === '/*' ? 1 : -1
+  return open
 }
 
 /** The constant with redacted content; undefined when there was nothing to redact. */
@@ -94,7 +122,7 @@ function redactConstant(
   const inner = redactTokens(content, { ...place, depth: place.depth + 1 })
   const redacted = redactValue(inner)
   if (redacted === content) return undefined
-  const encoded = contentAs(redacted, token.style)
+  const encoded = contentAs(redacted, token)
   return (
     text.slice(token.start, token.contentStart) + encoded + text.slice(token.contentEnd, token.end)
   )

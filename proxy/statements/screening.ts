@@ -28,6 +28,8 @@ const FIRST_OF_TEXT = 0x09
  */
 export class Screen {
   decode: Decode = decodeUtf8
+  /** The client_encoding that the server reported last. */
+  encoding = 'UTF8'
   readonly limit: number
   #backslashEscapes = false
   #hasRedacted = false
@@ -39,7 +41,10 @@ export class Screen {
 
   /** Settings that change how the client's bytes read: as reported at login, and whenever they change. */
   parameterStatus(name: string, value: string): void {
-    if (name === 'client_encoding') this.decode = decoderOf(value)
+    if (name === 'client_encoding') {
+      this.encoding = value
+      this.decode = decoderOf(value)
+    }
     if (name === 'standard_conforming_strings') this.#backslashEscapes = value === 'off'
   }
 

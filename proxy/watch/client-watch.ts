@@ -46,11 +46,11 @@ export class ClientWatch implements FrameHandler {
     }
   }
 
-  /** Nothing more will come. */
-  finish(now: number): void {
+  /** An event that ends what is being copied: the server refused it, or nothing more will come. */
+  endCopy(now: number): void {
     if (!this.#copy) return
     this.#writer.open(now)
-    this.#endCopy()
+    this.#tellCopyEnd()
     this.#writer.close()
   }
 
@@ -63,13 +63,13 @@ export class ClientWatch implements FrameHandler {
         this.#watching.unanswered.sync()
         this.#writer.bare(frame)
         return
+      // nothing answers it, and it waits for nothing
       case FROM_CLIENT.flush:
-        this.#watching.unanswered.extended()
         this.#writer.bare(frame)
         return
     }
     // between pieces of a COPY the server ignores only those two
-    if (this.#copy) this.#endCopy()
+    if (this.#copy) this.#tellCopyEnd()
     this.#asked(frame)
   }
 
@@ -124,7 +124,7 @@ export class ClientWatch implements FrameHandler {
     return this.#copy
   }
 
-  #endCopy(): void {
+  #tellCopyEnd(): void {
     this.#copy?.tellEnd(this.#writer)
     this.#copy = undefined
   }

@@ -1,11 +1,11 @@
-import { EVENT, RESULT_BYTES, ROWS_BYTES } from '../journal/events.ts'
+import { EVENT, RESULT_BYTES, ROWS_BYTES, UNSETTLED } from '../journal/events.ts'
 import { WireError } from '../errors.ts'
 import { Body } from '../wire/body.ts'
 import { FROM_SERVER } from '../wire/codes.ts'
 import { SERVER_RULES } from '../wire/frame-rules.ts'
 import { FrameReader, type Frame, type FrameHandler } from '../wire/frames.ts'
 import { readParameterStatus, readReport } from '../wire/server-messages.ts'
-import type { Watching } from './client-watch.ts'
+import type { ClientWatch, Watching } from './client-watch.ts'
 import { CopyRun } from './copy-run.ts'
 import { EventWriter } from './event-writer.ts'
 
@@ -21,6 +21,7 @@ export class ServerWatch implements FrameHandler {
   /** By the newest ReadyForQuery. */
   inTransaction = false
   readonly #watching: Watching
+  readonly #fromClient: ClientWatch
   readonly #writer: EventWriter
   readonly #reader: FrameReader
   readonly #body = new Body()
@@ -31,8 +32,9 @@ export class ServerWatch implements FrameHandler {
   #rowsToldAt = 0
   #now = 0
 
-  constructor(watching: Watching) {
+  constructor(watching: Watching, fromClient: ClientWatch) {
     this.#watching = watching
+    this.#fromClient = fromClient
     this.#writer = new EventWriter(watching.events, watching.connection, EVENT.server)
     this.#reader = new FrameReader(SERVER_RULES, this)
   }
@@ -106,9 +108,11 @@ export class ServerWatch implements FrameHandler {
         unanswered.ready()
         this.inTransaction = frame.bytes[frame.start] !== IDLE
         if (unanswered.isEmpty) screen.settled()
+        else this.#writer.numbers(UNSETTLED, 0)
         this.#writer.whole(frame)
         return
       case FROM_SERVER.error:
+        if (unanswered.isCopyingIn) this.#endCopyIn()
         unanswered.error()
         this.#noteFatal(frame)
         this.#writer.instead(frame.type, screen.error(frame))
@@ -122,6 +126,16 @@ export class ServerWatch implements FrameHandler {
         break
     }
     this.#writer.bare(frame)
+  }
+
+  /**
+   * What the client has sent of a COPY belongs before the error that refuses it: its own event, in the
+   * middle of this one. Of what comes behind the server takes nothing.
+   */
+  #endCopyIn(): void {
+    this.#writer.close()
+    this.#fromClient.endCopy(this.#now)
+    this.#writer.open(this.#now)
   }
 
   #parameterStatus(frame: Frame): void {

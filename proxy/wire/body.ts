@@ -60,10 +60,15 @@ export class Body {
   /** Text up to its NUL. */
   text(decode: Decode = decodeUtf8): string {
     const start = this.#at
+    // most names are empty, and a search is a call
+    if (start < this.#end && this.#bytes[start] === 0) {
+      this.#at = start + 1
+      return ''
+    }
     const end = this.#bytes.indexOf(0, start)
     if (end === -1 || end >= this.#end) throw malformedBody('invalid string in message')
     this.#at = end + 1
-    return end === start ? '' : decode(this.#bytes, start, end)
+    return decode(this.#bytes, start, end)
   }
 
   /** Text up to its NUL, or to the end of the body if it has none. */

@@ -24,6 +24,7 @@ const policyAnswer = z.object({
   version: z.number(),
   summary: z.string().nullable(),
   requestLifeMinutes: z.number(),
+  recordingMonths: z.number().nullable(),
   roles: z.array(roleRow),
   proposals: z.array(z.object({ id: z.string(), summary: z.string(), proposedBy: z.string() })),
   warnings,
@@ -68,7 +69,7 @@ export function addPolicy(policy: Command): void {
 }
 
 function showPolicy(answer: z.infer<typeof policyAnswer>): void {
-  const { version, summary, roles, requestLifeMinutes, proposals } = answer
+  const { version, summary, roles, requestLifeMinutes, recordingMonths, proposals } = answer
   print(`Policy version ${version}${summary === null ? '' : `: ${summary}`}`)
   printTable(
     ['data source', 'role', 'database role', 'approved by', 'needed', 'minutes'],
@@ -82,9 +83,15 @@ function showPolicy(answer: z.infer<typeof policyAnswer>): void {
     ]),
   )
   print(`Requests that count from approval wait at most ${requestLifeMinutes} minutes.`)
+  print(`Recordings of statements are kept ${sayMonths(recordingMonths)}.`)
   for (const proposal of proposals) {
     print(`Waits for a second admin: ${proposal.id} by ${proposal.proposedBy}: ${proposal.summary}`)
   }
+}
+
+function sayMonths(months: number | null): string {
+  if (months === null) return 'for ever'
+  return `for at least ${months} ${months === 1 ? 'month' : 'months'}`
 }
 
 interface Decision {

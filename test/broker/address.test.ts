@@ -12,7 +12,7 @@ describe('the address of an admin login', () => {
   })
   after(() => world.close())
 
-  it('can not lift the deadline of what runs there', async () => {
+  it("can't lift the deadline of what runs there", async () => {
     const url = `${world.shop.adminUrl}?statement_timeout=0&lock_timeout=0`
     const { dataSource } = world
     const shown = await onAddress({ dataSource, url }, async ({ client }) => {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import pg from 'pg'
+import { findIntent, renameIntent } from '../../db/session-intents.ts'
+import { rows } from '../../db/store.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Reached } from '../../broker/scheduling/steps.ts'
 import { look, makeBroker, type HandBroker } from '../support/broker.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
-import { makeWorld, type World } from '../support/world.ts'
+import { makeWorld, runOn, type World } from '../support/world.ts'
 
 describe('roles that somebody altered before a removal or a grant', () => {
   let world: World
@@ -92,6 +95,79 @@ describe('roles that somebody altered before a removal or a grant', () => {
     assert.deepEqual(meanwhile, [{ rolcanlogin: true }])
     assert.equal((await look(world, session.id)).removal.state, 'done')
     assert.deepEqual(await shop.onShop(`select from pg_roles where rolname = $1`, [ghost]), [])
+  })
+
+  it('never calls a user removed that somebody renames between its shutting out and its drop', async () => {
+    const session = await shop.grant(['role1'])
+    const hidden = `hidden_${world.shop.database}`
+    const reached: Reached = async (step) => {
+      if (step !== 'r3.after') return
+      await shop.onShop(`alter role ${session.username ?? ''} rename to ${hidden}`)
+    }
+    await shop.cancel(session)
+    await makeBroker(world, { reached }).tick()
+    const { removal, removedAt } = await look(world, session.id)
+    await shop.untilDone(session)
+
+    assert.equal(removedAt, null)
+    assert.match(removal.detail ?? '', new RegExp(`named it "${hidden}" meanwhile`))
+    assert.deepEqual(await shop.onShop('select from pg_roles where rolname = $1', [hidden]), [])
+  })
+
+  it('removes the user of an ended session that came back under another name', async () => {
+    const session = await shop.grant(['role1'])
+    await shop.end(session)
+    const back = `back_${world.shop.database}`
+    await runOn(
+      world.shop.adminUrl,
+      `create role ${back} login; grant daypass_session to ${back};
+       comment on role ${back} is '${session.uuid}'`,
+    )
+    await rows(
+      world.owner.db,
+      `update session_users set role_oid = cast(:oid as oid) where session_id = :id`,
+      { id: session.id, oid: (await shop.userOf(session))?.oid },
+    )
+    await broker.reconcile()
+    await broker.tick()
+
+    assert.equal(await shop.userOf(session), undefined)
+  })
+
+  it('is given no other name by a broker that was taken over', async () => {
+    const session = await shop.grant(['role1'])
+    const { db } = world.owner
+    await rows(db, 'update session_users set role_oid = null where session_id = :id', {
+      id: session.id,
+    })
+    const from = session.username ?? ''
+    const [ours, lost] = [randomUUID(), randomUUID()]
+    await rows(
+      db,
+      `insert into session_jobs (session_id, organization_id, kind, due_at, claimed_by, claimed_until)
+       select id, organization_id, 'grant', now(), :ours, now() + interval '1 minute'
+         from sessions where id = :id`,
+      { id: session.id, ours },
+    )
+    const nameAfter = async (claim: string, name: string): Promise<string | undefined> => {
+      const job = { sessionId: session.id, kind: 'grant', claim } as const
+      await renameIntent(db, job, { from: name, to: 'another' })
+      return (await findIntent(db, session.id))?.username
+    }
+    const names = [
+      await nameAfter(lost, from),
+      await nameAfter(ours, 'an older one'),
+      await nameAfter(ours, from),
+    ]
+    await rows(
+      db,
+      `with unclaimed as (delete from session_jobs where session_id = :id)
+       update session_users set username = :from where session_id = :id`,
+      { id: session.id, from },
+    )
+    await shop.end(session)
+
+    assert.deepEqual(names, [from, from, 'another'])
   })
 
   it('leaves a role alone that has its OID and is said to be no session user', async () => {

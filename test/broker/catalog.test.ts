@@ -250,6 +250,8 @@ describe('what a session leaves behind', () => {
 
   it('is told of the server where it is a database, and alarms for as long as that is there', async () => {
     const owned = `owned_${world.shop.database}`
+    // 15.20 asks for it before it lets anybody hand over a database
+    await onShop(`alter role ${world.shop.adminName} createdb`)
     await readCatalogs()
     const session = await grant(['role1'])
     await onShop(`create database ${owned} owner ${session.username ?? ''}`)
@@ -261,6 +263,7 @@ describe('what a session leaves behind', () => {
     await dropDatabase(world.shop.cluster, owned)
     await readCatalogs()
     const [over] = await alertsOf(session.id)
+    await onShop(`alter role ${world.shop.adminName} nocreatedb`)
 
     assert.deepEqual(found, [`left behind: database ${owned} handed over () on the server`])
     assert.deepEqual([open?.resolved, over?.resolved], [false, true])
@@ -388,6 +391,32 @@ describe('what a session leaves behind', () => {
     assert.deepEqual((await residueOf(session)).map(withoutDetail), [
       `${version < 160_000 ? 'left behind' : 'changed meanwhile'}: table public.borrowed created`,
     ])
+  })
+
+  it('is found where a transaction was prepared as the role that was asked for', async () => {
+    await readCatalogs()
+    const session = await grant()
+    const sql = `set role orders_writer; begin; select count(*) from orders; prepare transaction 'borrowed'`
+    // from 16 on a session user can't; the same by a DBA is not held against the session
+    await (version < 160_000 ? as(session, sql) : onShop(sql))
+    await end(session)
+    await compare()
+    const found = await residueOf(session)
+    const open = await alertsOf(session.id)
+    await onShop(`rollback prepared 'borrowed'`)
+    await readCatalogs()
+    const over = await alertsOf(session.id)
+
+    const isOurs = version < 160_000
+    assert.deepEqual(
+      found.map(withoutDetail),
+      isOurs ? ['left behind: prepared transaction borrowed created'] : [],
+    )
+    assert.deepEqual(
+      [open, over].map((alerts) => alerts.map(({ resolved }) => resolved)),
+      isOurs ? [[false], [true]] : [[], []],
+    )
+    if (isOurs) assert.match(found[0] ?? '', /owner orders_writer; prepared 20\d\d-/)
   })
 
   it('is written down once, however often a removal is tried', async () => {

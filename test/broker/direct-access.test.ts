@@ -27,16 +27,30 @@ describe('direct access', () => {
     ])
   })
 
-  it('can not be told from the same host, and is closed where the trial was kept out', () => {
+  it("can't be told from the same host, nor by the trial that was kept out where the broker stands", () => {
     const beside = judgeAccess({ ...NOBODY_KNOWS, sameHost: true }, 'let in')
     const kept = judgeAccess(NOBODY_KNOWS, 'rejected')
 
-    assert.deepEqual([beside.state, beside.finding.verdict], ['unknown', 'note'])
-    assert.match(
-      beside.finding.remedy ?? '',
-      /^grant select on pg_hba_file_rules to "daypass_broker";/,
+    for (const { state, finding } of [beside, kept]) {
+      assert.deepEqual([state, finding.verdict], ['unknown', 'note'])
+      assert.match(finding.remedy ?? '', /^grant select on pg_hba_file_rules to "daypass_broker";/)
+    }
+    assert.match(kept.finding.sentence, /out from 10\.0\.5\.10.* elsewhere/)
+  })
+
+  it('names the broker in pg_hba as its login is written there', () => {
+    const logins = ['Daypass_Broker', 'day pass', '+staff', 'all', 'the "one"', 'a,b#c']
+    const lines = logins.map((login) => {
+      const { finding } = judgeAccess({ ...NOBODY_KNOWS, login }, 'let in')
+      return finding.remedy?.split('\n')[1]
+    })
+
+    assert.deepEqual(
+      lines,
+      ['Daypass_Broker', '"day pass"', '"+staff"', '"all"', '"the ""one"""', '"a,b#c"'].map(
+        (login) => `hostssl all ${login} 10.0.5.10/32 scram-sha-256`,
+      ),
     )
-    assert.deepEqual([kept.state, kept.finding.verdict], ['closed', 'ok'])
   })
 
   const judged: [name: string, lines: string[], state: string, sentence: RegExp][] = [
@@ -102,6 +116,35 @@ describe('direct access', () => {
       /from nowhere/,
     ],
     ['this machine', ['host all all 127.0.0.0/8 md5'], 'closed', /from 127\.0\.0\.0\/8 alone/],
+    [
+      'one host that is believed whoever it says it is',
+      ['host all all 10.0.5.11/32 trust'],
+      'open',
+      /10\.0\.5\.11\/32 without a password/,
+    ],
+    [
+      'this machine where everybody is believed',
+      ['host all +daypass_session 127.0.0.1/32 ident', 'host all all 10.0.5.11/32 md5'],
+      'open',
+      /127\.0\.0\.1\/32 without a password/,
+    ],
+    [
+      'other people’s who are believed, and lines that a rejection comes before',
+      [
+        'host all ann 10.0.5.11/32 trust',
+        'hostssl all +daypass_session 10.0.5.11/32 md5',
+        'host all +daypass_session all reject',
+        'host all all 127.0.0.1/32 trust',
+      ],
+      'closed',
+      /from 10\.0\.5\.11\/32 alone/,
+    ],
+    [
+      'a line that asks for a password before one that asks for none',
+      ['host all all 10.0.5.11/32 scram-sha-256', 'host all all 10.0.5.11/32 trust'],
+      'closed',
+      /from 10\.0\.5\.11\/32 alone/,
+    ],
   ]
   for (const [name, lines, state, sentence] of judged) {
     it(`is ${state} with ${name}`, () => {

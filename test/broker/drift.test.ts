@@ -282,6 +282,78 @@ describe('a comparison of a data source with the store', () => {
     await rows(world.owner.db, 'update alerts set resolved_at = now()')
   })
 
+  it('gives a session user its marker back, and the session goes on', async () => {
+    const session = await shop.grant(['role1'])
+    const name = session.username ?? ''
+    await shop.onShop(
+      `revoke daypass_session from ${name}${isOld ? '' : ` granted by ${world.shop.adminName}`}`,
+    )
+    await broker.reconcile()
+    const [alert] = await alerts()
+
+    assert.equal((await look(world, session.id)).state, 'GRANTED')
+    assert.deepEqual(await membershipsOf(name), ['daypass_session', 'orders_reader'])
+    assert.equal(alert?.rule, 'role_altered')
+    assert.match(alert.detail, /not a plain member of daypass_session.*set right again/)
+    await shop.end(session)
+    await rows(world.owner.db, 'update alerts set resolved_at = now()')
+  })
+
+  it('ends a session whose user was given another name, and says so', async () => {
+    const session = await shop.grant(['role1'])
+    const other = `other_${world.shop.database}`
+    await shop.onShop(`alter role ${session.username ?? ''} rename to ${other}`)
+    await broker.reconcile()
+    await shop.untilDone(session)
+    const { state, endReason } = await look(world, session.id)
+
+    assert.equal(state, 'TERMINATED')
+    assert.match(endReason ?? '', new RegExp(`another name on shop: ${other}`))
+    assert.deepEqual(await membershipsOf(other), [])
+  })
+
+  it('removes a second role that passes itself off as the user of a session, and tells of it', async () => {
+    const session = await shop.grant(['role1'])
+    const stray = `stray_${world.shop.database}`
+    await runOn(
+      world.shop.adminUrl,
+      `create role ${stray} login; grant daypass_session to ${stray};
+       comment on role ${stray} is '${session.uuid}'`,
+    )
+    await broker.reconcile()
+    const [alert] = await alerts()
+    const told = await tasks(session.id)
+
+    assert.deepEqual(await membershipsOf(stray), [])
+    assert.equal((await look(world, session.id)).state, 'GRANTED')
+    assert.equal(alert?.rule, 'login_unaccounted')
+    assert.match(alert.detail, new RegExp(`^${stray} on shop .* session ${session.id}.*is removed`))
+    assert.deepEqual(
+      told.map(({ outcome }) => outcome),
+      ['ok'],
+    )
+    await shop.end(session)
+    await rows(world.owner.db, 'update alerts set resolved_at = now()')
+  })
+
+  it('records once that it fails, however often it does', async () => {
+    const { adminName } = world.shop
+    const session = await shop.grant(['role1'])
+    await shop.onShop(`alter role ${adminName} nocreaterole`)
+    await broker.reconcile()
+    await broker.reconcile()
+    await shop.onShop(`alter role ${adminName} createrole`)
+    await broker.reconcile()
+    const told = await rows<{ body: string }>(
+      world.owner.db,
+      `select body from records
+        where action = 'task.failed' and body like '%could not be compared with the store%'`,
+    )
+
+    assert.equal(told.length, 1)
+    await shop.end(session)
+  })
+
   it('takes no login that is on its way to being given', async () => {
     const session = await shop.grant(['role1'])
     await shop.onShop(`alter role ${session.username ?? ''} nologin`)

@@ -6,11 +6,15 @@ describe('what an extension means', () => {
   const now = instant('2026-03-01T12:00:00Z')
   const end = now.plus({ minutes: 10 })
   const roles = [
-    { name: 'slow', defaultMinutes: 45, maximumMinutes: 120 },
-    { name: 'quick', defaultMinutes: 30, maximumMinutes: 60 },
+    { name: 'slow', defaultMinutes: 45, maximumMinutes: 120, approvalsNeeded: 1 },
+    { name: 'quick', defaultMinutes: 30, maximumMinutes: 60, approvalsNeeded: 0 },
   ]
-  const faultsOf = (asked: Parameters<typeof resolveExtension>[0], from = end) => {
-    const resolved = resolveExtension(asked, { end: from, roles, now })
+  const start = now.minus({ minutes: 20 })
+  const faultsOf = (
+    asked: Parameters<typeof resolveExtension>[0],
+    { from = end, of = roles }: { from?: DateTime<true>; of?: typeof roles } = {},
+  ) => {
+    const resolved = resolveExtension(asked, { start, end: from, roles: of, now })
     return 'faults' in resolved ? Object.entries(resolved.faults).flat().join(': ') : undefined
   }
 
@@ -19,7 +23,7 @@ describe('what an extension means', () => {
     assert.equal(faultsOf({ end: now.plus({ minutes: 60 }) }), undefined)
     assert.match(faultsOf({ end: now.plus({ minutes: 60, milliseconds: 1 }) }) ?? '', /^end: quick/)
     assert.match(faultsOf({ minutes: 50.0001 }) ?? '', /quick .* from now on: enter 50 more/)
-    const more = resolveExtension({ minutes: 1.5 }, { end, roles, now })
+    const more = resolveExtension({ minutes: 1.5 }, { start, end, roles, now })
     assert.deepEqual('newEnd' in more && more.newEnd, end.plus({ seconds: 90 }))
   })
 
@@ -37,7 +41,26 @@ describe('what an extension means', () => {
       assert.match(faultsOf({ minutes }) ?? '', /^minutes/)
     }
     const full = now.plus({ minutes: 60 })
-    assert.match(faultsOf({ minutes: 5 }, full) ?? '', /lasts that long already/)
+    assert.match(
+      faultsOf({ minutes: 5 }, { from: full }) ?? '',
+      /lasts that long already: ask nearer/,
+    )
+  })
+
+  it('stays within the maximum from its start where nobody has to approve it', () => {
+    const of = roles.filter(({ name }) => name === 'quick')
+
+    assert.equal(faultsOf({ minutes: 30 }, { of }), undefined)
+    assert.match(faultsOf({ minutes: 31 }, { of }) ?? '', /quick .* 60 minutes in all.* 30 more/)
+    assert.match(
+      faultsOf({ end: now.plus({ minutes: 41 }) }, { of }) ?? '',
+      /^end: quick .* no later than 2026-03-01 12:40 UTC\.$/,
+    )
+    const full = start.plus({ minutes: 60 })
+    assert.match(
+      faultsOf({ minutes: 1 }, { of, from: full }) ?? '',
+      /lasts that long already: ask for a new session/,
+    )
   })
 })
 

@@ -99,7 +99,7 @@ describe('an extension of a session under way', () => {
     const later = DateTime.fromMillis(end + MINUTE, { zone: 'utc' })
     assert.ok(later.isValid)
     const moved = await onDataSource(bench.broker.deps, bench.world.dataSource.id, (target) =>
-      moveValidity(target, { name, sessionUuid: uuid, end: later }),
+      moveValidity(target, { name, sessionUuid: uuid, end: later }, () => Promise.resolve()),
     )
     await bench.extend(id, { minutes: 5 })
     await bench.broker.tick()
@@ -108,6 +108,22 @@ describe('an extension of a session under way', () => {
     const user = await bench.userOf(id)
     assert.equal(user.login, false)
     assert.ok(user.until < end)
+  })
+
+  it('leaves an end alone that is not its to move any more', async () => {
+    const { id, end } = await bench.granted(['role2'])
+    const { name } = await bench.userOf(id)
+    const { uuid } = await look(bench.world, id)
+    const later = DateTime.fromMillis(end + MINUTE, { zone: 'utc' })
+    assert.ok(later.isValid)
+    const late = onDataSource(bench.broker.deps, bench.world.dataSource.id, (target) =>
+      moveValidity(target, { name, sessionUuid: uuid, end: later }, () =>
+        Promise.reject(new Error('taken over')),
+      ),
+    )
+
+    await assert.rejects(late, /taken over/)
+    assert.equal((await bench.userOf(id)).until, end)
   })
 
   it('waits for a data source that is away, and the store has the new end meanwhile', async () => {

@@ -127,6 +127,44 @@ describe('an extension', () => {
     )
   })
 
+  it('is not approved past what the policy allows by then', async () => {
+    const { id, end } = await bench.granted(['role1'])
+    const asked = await bench.extend(id, { minutes: 30 })
+    const approve = () => approveExtension(...bench.as('john'), asked.id)
+    const change = (sql: string) => rows(bench.world.owner.db, sql)
+    for (const [made, taken, sentence] of [
+      ['maximum_minutes = 35, default_minutes = 35', 'maximum_minutes = 60', /at most 35 minutes/],
+      ['disabled_at = now()', 'disabled_at = null', /role1 is no longer offered/],
+      [`database_role = 'other'`, `database_role = 'orders_reader'`, /another database role/],
+    ] as const) {
+      await change(`update roles set ${made} where name = 'role1'`)
+      await assert.rejects(approve(), { code: 'state_changed', message: sentence })
+      await change(`update roles set ${taken} where name = 'role1'`)
+    }
+    await change(`update data_sources set disabled_at = now()`)
+    await assert.rejects(approve(), { code: 'state_changed', message: /shop is no longer offered/ })
+    await change(`update data_sources set disabled_at = null`)
+    const before = await look(bench.world, id)
+    const done = await approve()
+
+    assert.equal(before.end?.toMillis(), end, 'nothing was changed meanwhile')
+    assert.equal(done.state, 'APPROVED')
+  })
+
+  it('does not go on for ever where nobody has to approve it', async () => {
+    const { id } = await bench.granted(['role2'])
+    await rows(
+      bench.world.owner.db,
+      `update sessions set start_at = start_at - interval '40 minutes' where id = :id`,
+      { id },
+    )
+    await bench.extend(id, { minutes: 5 })
+    await assert.rejects(
+      bench.extend(id, { minutes: 30 }),
+      fault('minutes', /role2 .* 60 minutes in all/),
+    )
+  })
+
   it('is nobody’s to approve who asked for it, an admin included', async () => {
     await bench.addTo('role1', 'admin')
     const { id } = await bench.granted(['role1'], 'admin')

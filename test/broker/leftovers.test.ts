@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import pg from 'pg'
 import { rows } from '../../db/store.ts'
 import type { Session } from '../../db/sessions.ts'
+import type { Reached } from '../../broker/scheduling/steps.ts'
 import { look, makeBroker, type HandBroker } from '../support/broker.ts'
 import { createDatabase, dropDatabase } from '../support/clusters.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
@@ -50,6 +51,43 @@ describe('a removal that something stands in the way of', () => {
     assert.equal(meanwhile?.login, false)
     assert.equal((await look(world, session.id)).removal.state, 'done')
     await dropDatabase(world.shop.cluster, other)
+  })
+
+  it('lets nobody wait who ends while it empties one database after another', async () => {
+    const others = [
+      await createDatabase(world.shop.cluster),
+      await createDatabase(world.shop.cluster),
+    ]
+    const [laden, meanwhile] = [await shop.grant(), await shop.grant(['role1'])]
+    for (const other of others) {
+      await runOn(world.shop.cluster.superuserUrl(other), 'grant create on schema public to public')
+      await runOn(await shop.urlOf(laden, other), 'create table elsewhere (n integer)')
+    }
+    const now = performance.now.bind(performance)
+    const steps: string[] = []
+    let isSlow = false
+    const reached: Reached = async (step, id) => {
+      if (isSlow) steps.push(`${step} ${id === laden.id ? 'laden' : 'meanwhile'}`)
+      if (isSlow || step !== 'r5.after') return
+      // as if the first database had taken its time
+      isSlow = true
+      performance.now = () => now() + 4_000
+      await shop.cancel(meanwhile)
+    }
+    await shop.cancel(laden)
+    try {
+      await makeBroker(world, { reached }).tick()
+    } finally {
+      performance.now = now
+    }
+    await shop.untilDone(laden)
+    for (const other of others) await dropDatabase(world.shop.cluster, other)
+
+    assert.ok(
+      steps.indexOf('r2.after meanwhile') < steps.lastIndexOf('r5.after laden'),
+      steps.join(', '),
+    )
+    assert.ok(steps.includes('r8.after laden'))
   })
 
   it('ends connections whose role somebody dropped already', async () => {

@@ -131,7 +131,7 @@ describe('lifecycle', () => {
     assert.equal(await storyOf(world, session.id), 'CREATED')
   })
 
-  it('says why the only approver of a role can not ask for it', async () => {
+  it("says why the only approver of a role can't ask for it", async () => {
     await assert.rejects(ask({ roles: ['role3'] }, 'admin'), (error: Error) =>
       /only approver of role3/.test(error.message),
     )

@@ -204,7 +204,7 @@ describe('the mailer', () => {
     assert.equal(mail.letters.length, 3)
   })
 
-  it('signs in over TLS, and sends nothing to a server that it can not trust', async () => {
+  it("signs in over TLS, and sends nothing to a server that it can't trust", async () => {
     const login = { username: 'daypass', password: 'p@ss/w:rd' }
     const mail = await openMail({ secure: true, login })
     const address = (password: string, query = '') =>

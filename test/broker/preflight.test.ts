@@ -4,7 +4,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { rows } from '../../db/store.ts'
 import { readAccessFacts } from '../../broker/preflight/direct-access.ts'
+import { loginFindings } from '../../broker/preflight/findings.ts'
+import { readLoginFacts } from '../../broker/sources/data-source-facts.ts'
 import { getDataSource, onAddress } from '../../broker/sources/data-source.ts'
+import { createDatabase, dropDatabase } from '../support/clusters.ts'
+import { openRelay } from '../support/relay.ts'
 import {
   LOOK,
   TRIAL,
@@ -103,6 +107,25 @@ describe('preflight', () => {
     }
   })
 
+  it('says that a server is older than it need be, and what becomes of prepared transactions', async () => {
+    const facts = await bench.withTarget(async (target) => ({
+      login: { ...(await readLoginFacts(target)), preparedTransactions: 5 },
+      dataSource: target.dataSource,
+    }))
+    const notesOf = (version: number): string =>
+      loginFindings({ version, dataSource: facts.dataSource }, facts.login)
+        .filter(({ verdict }) => verdict === 'note')
+        .map(({ sentence }) => sentence)
+        .join(' ')
+
+    for (const old of [150_018, 160_014, 170_010, 180_004]) assert.match(notesOf(old), /is old: /)
+    for (const known of [150_020, 160_015, 170_011, 180_006, 190_001]) {
+      assert.doesNotMatch(notesOf(known), /is old/)
+    }
+    assert.match(notesOf(150_020), /is 5: .* after SET ROLE stays/)
+    assert.doesNotMatch(notesOf(160_015), /stays/)
+  })
+
   it('names the right that the broker lacks, and running that mends it', async () => {
     const lacks: [take: string, remedy: RegExp][] = [
       [`alter role ${bench.login} nocreaterole`, /^alter role ".*" createrole;$/],
@@ -185,6 +208,27 @@ describe('preflight', () => {
       missing.map(({ sentence }) => sentence),
       ['shop has no database no such.'],
     )
+  })
+
+  it('opens one connection after the other', async () => {
+    const { world } = bench
+    const other = await createDatabase(world.shop.cluster)
+    const counted = await openRelay(world.shop.cluster.port)
+    const url = new URL(world.shop.adminUrl)
+    url.port = String(counted.port)
+    await bench.setAdminUrl(url.href)
+    const setDatabases = (databases: string[]) =>
+      rows(world.owner.db, 'update data_sources set databases = :databases', { databases })
+    await setDatabases([world.shop.database, other])
+    const found = [await bench.look(TRIAL), await bench.lookAt('orders_reader', TRIAL)]
+    await setDatabases([world.shop.database])
+    await bench.setAdminUrl(world.shop.adminUrl)
+    const { most } = counted
+    counted.close()
+    await dropDatabase(world.shop.cluster, other)
+
+    for (const seen of found) assert.ok(says(seen, /^The trial user is gone again/))
+    assert.equal(most, 1)
   })
 
   it('says that a role is not there', async () => {

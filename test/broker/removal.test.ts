@@ -343,7 +343,7 @@ describe('session users', () => {
     await end(session.id)
   })
 
-  it('can not log in between their making and their grant', async () => {
+  it("can't log in between their making and their grant", async () => {
     const session = await grant(['role1'])
     await rows(world.owner.db, `update session_users set login_at = null where session_id = :id`, {
       id: session.id,

@@ -6,7 +6,7 @@ import { look, makeBroker, type HandBroker } from '../support/broker.ts'
 import { openShop, type ShopSessions } from '../support/sessions-on-shop.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
-describe('an ended session whose login can not be taken', () => {
+describe("an ended session whose login can't be taken", () => {
   let world: World
   let broker: HandBroker
   let shop: ShopSessions

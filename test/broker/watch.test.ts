@@ -359,7 +359,7 @@ describe('a broker that watches for breaches', () => {
     assert.equal(last.length, 1)
   })
 
-  it('looks at the other rules where one can not be looked at', async () => {
+  it("looks at the other rules where one can't be looked at", async () => {
     const id = await canceled()
     await run(`update sessions set ended_at = ended_at - interval '1 minute' where id = :id`, {
       id,

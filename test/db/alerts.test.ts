@@ -69,7 +69,7 @@ describe('alerts in the store', () => {
     assert.equal((await listAlerts(store.owner.db, OPERATOR)).alerts.length, 1)
   })
 
-  it('can not be two in the store, whatever the code does', async () => {
+  it("can't be two in the store, whatever the code does", async () => {
     await raise(broker)
     const twice = rows(
       store.owner.db,

@@ -128,7 +128,7 @@ describe('a record of the trail', () => {
     )
   })
 
-  it('refuses text that can not be stored, and then keeps nothing of the change', async () => {
+  it("refuses text that can't be stored, and then keeps nothing of the change", async () => {
     const before = await countAll(trail)
     await assert.rejects(write(trail, [DENIAL, { ...DENIAL, reason: 'half \ud83d' }]), {
       code: 'text_not_storable',

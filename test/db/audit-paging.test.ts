@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict'
 import { withRecords } from '../../db/audit-download.ts'
 import { NO_FILTER, type AuditFilter } from '../../db/audit-filter.ts'
-import {
-  countExactly,
-  countRecords,
-  countStates,
-  searchRecords,
-  type AuditCursor,
-} from '../../db/audit-search.ts'
+import { countChoices } from '../../db/audit-choices.ts'
+import { countExactly, countRecords } from '../../db/audit-counts.ts'
+import { searchRecords, type AuditCursor } from '../../db/audit-search.ts'
 import { rows } from '../../db/store.ts'
 import { openTrail, write, type Trail } from '../support/trail.ts'
 
@@ -71,6 +67,29 @@ describe('paging through the trail', () => {
     assert.equal(await countExactly(trail.portal.db, trail.audrey, ALL), counted + 1)
   })
 
+  it('reaches back beyond all its months, for a page, a count and a file', async () => {
+    await write(trail, [
+      { at: '2012-02-29T10:00:00.000Z', actor: 'ancient' },
+      { at: '2024-08-01T00:00:00.000Z', actor: 'ancient' },
+    ])
+    const filter: AuditFilter = { ...NO_FILTER, actor: 'ancient' }
+    const { records } = await searchRecords(trail.portal.db, trail.audrey, filter)
+    assert.deepEqual(
+      records.map(({ at }) => at.year),
+      [2024, 2012],
+    )
+    assert.equal(await countRecords(trail.portal.db, trail.audrey, filter), 2)
+    assert.equal((await countChoices(trail.portal.db, trail.audrey, filter))?.matching, 2)
+    const years: number[] = []
+    await withRecords(trail.portal, { scope: trail.audrey, filter }, async (opened) => {
+      for await (const batch of opened.records) years.push(...batch.map(({ at }) => at.year))
+      assert.equal(opened.count, 2)
+    })
+    assert.deepEqual(years, [2024, 2012])
+    const whole = await searchRecords(trail.portal.db, trail.audrey, ALL, { size: 1_000 })
+    assert.equal(whole.records.at(-1)?.actor, 'ancient')
+  })
+
   it('counts to 10,000 and then says only that there are more', async () => {
     await rows(
       trail.store.owner.db,
@@ -83,8 +102,10 @@ describe('paging through the trail', () => {
     const filter: AuditFilter = { ...NO_FILTER, actor: 'many' }
     assert.equal(await countRecords(trail.portal.db, trail.audrey, filter), 10_001)
     assert.equal(await countExactly(trail.portal.db, trail.audrey, filter), 10_050)
-    const states = await countStates(trail.portal.db, trail.audrey, filter)
-    assert.equal(states.get('CREATED'), 10_001)
-    assert.equal(states.get('DENIED'), 0)
+    const choices = await countChoices(trail.portal.db, trail.audrey, filter)
+    assert.equal(choices?.matching, 10_001)
+    assert.equal(choices.states.get('CREATED'), 10_001)
+    assert.equal(choices.states.get('DENIED'), 0)
+    assert.deepEqual([...choices.areas], [['sessions', 10_001]])
   })
 })

@@ -159,7 +159,7 @@ describe("the trail against every part's own login", () => {
     }
   })
 
-  it('the portal can not rewrite what was asked for, by whom, or that a user is gone', async () => {
+  it("the portal can't rewrite what was asked for, by whom, or that a user is gone", async () => {
     for (const sql of [
       'update sessions set requester_id = requester_id',
       'update sessions set request_hash = request_hash',
@@ -180,7 +180,7 @@ describe("the trail against every part's own login", () => {
     }
   })
 
-  it('the portal can not rewrite versions, proposals, what tests found or what letters say', async () => {
+  it("the portal can't rewrite versions, proposals, what tests found or what letters say", async () => {
     for (const sql of [
       'update policy_versions set policy = policy',
       'delete from policy_versions',

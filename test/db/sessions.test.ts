@@ -60,7 +60,7 @@ describe('sessions in the store', () => {
     assert.ok(seen.every(({ roles }) => roles[0]?.name === 'role1'))
   })
 
-  it('can not be moved anywhere but along the table of moves', async () => {
+  it("can't be moved anywhere but along the table of moves", async () => {
     const moving = rows(
       world.broker.db,
       `insert into session_moves (session_id, organization_id, ordinal, from_state, to_state, at)

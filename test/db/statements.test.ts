@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import pg from 'pg'
 import { appendStatements, type StatementRow } from '../../db/statement-log.ts'
-import { listStatements } from '../../db/statements.ts'
+import { countStatements } from '../../db/statement-counts.ts'
+import { orTooLong } from '../../db/statement-filter.ts'
+import { cursorTo, listAround, listStatements } from '../../db/statements.ts'
 import { getDefaultOrganization } from '../../db/people.ts'
 import { openStore } from '../../db/store.ts'
 import { GrantedWorld, OPERATOR } from '../support/granted.ts'
@@ -105,6 +108,35 @@ describe('the recording in the store', () => {
     assert.equal(statements[0]?.number, 1)
   })
 
+  it('gives a search up that takes too long, in a sentence', async () => {
+    const overdue = new pg.DatabaseError('canceling statement', 0, 'error')
+    overdue.code = '57014'
+    await assert.rejects(
+      orTooLong(() => Promise.reject(overdue)),
+      { code: 'search_too_broad' },
+    )
+    await assert.rejects(
+      orTooLong(() => Promise.reject(new Error('another'))),
+      /another/,
+    )
+  })
+
+  it('begins a page with a statement, and shows those around one', async () => {
+    const all = (await listStatements(world.store.db, OPERATOR, id)).statements
+    const [, , third] = all
+    assert.ok(third)
+    const after = cursorTo(third)
+    const [first] = (await listStatements(world.store.db, OPERATOR, id, { after })).statements
+    assert.equal(first?.number, third.number)
+    const around = { connection, number: 3, each: 2 }
+    const found = await listAround(world.store.db, OPERATOR, id, around)
+    assert.deepEqual(
+      found.map(({ number }) => number),
+      [1, 2, 3, 4, 5],
+    )
+    assert.deepEqual(await listAround(world.store.db, OPERATOR, id, { ...around, number: 900 }), [])
+  })
+
   it('is hidden from people who may not see the session, and shown to its requester', async () => {
     const organization = await getDefaultOrganization(world.store.db)
     const stranger = (await world.grant()).id
@@ -121,6 +153,30 @@ describe('the recording in the store', () => {
       ['mark', true, 0],
       ['mark2', false, 0],
     ])
+  })
+
+  it('finds writes among many that only look like one, in pages that leave nothing out', async () => {
+    const other = (await world.grant()).id
+    const searched = randomUUID()
+    const many = Array.from({ length: 700 }, (_, place): StatementRow => {
+      const isWrite = place % 100 === 99
+      const text = isWrite ? 'delete from t' : `select 'insert into t' -- ${String(place)}`
+      const tag = isWrite ? 'DELETE 1' : 'SELECT 1'
+      return { ...row(place + 1), sessionId: other, connectionId: searched, text, tag }
+    })
+    await appendStatements(world.store.db, many)
+    const filter = { only: 'writes', q: null, connection: null } as const
+    const seen: number[] = []
+    for (let after: string | undefined, pages = 0; pages < 10; pages += 1) {
+      const place = { limit: 3, filter, ...(after === undefined ? {} : { after }) }
+      const page = await listStatements(world.store.db, OPERATOR, other, place)
+      seen.push(...page.statements.map(({ number }) => number))
+      after = page.next
+      if (after === undefined) break
+    }
+    assert.deepEqual(seen, [100, 200, 300, 400, 500, 600, 700])
+    const counts = await countStatements(world.store.db, OPERATOR, other)
+    assert.deepEqual([...(counts ?? [])], [[searched, { statements: 700, errors: 0 }]])
   })
 
   it('can be added to by the proxy’s login, never changed or removed', async () => {

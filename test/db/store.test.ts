@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DateTime } from 'luxon'
 import pg from 'pg'
 import { listen, notify } from '../../db/notices.ts'
@@ -45,6 +46,29 @@ describe('the store', () => {
     assert.equal(kept, undefined)
   })
 
+  it('ends the transaction of a process that froze in it, so that nobody waits for its locks', async () => {
+    const frozen = openStore(store.owner.url, { frozenMs: 200 })
+    try {
+      const thaws = frozen.change(async (tx) => {
+        await rows(tx, `insert into settings (name, value) values ('frozen', 'half')`)
+        await sleep(1_000)
+        await rows(tx, 'select 1')
+      })
+      const refused = assert.rejects(thaws)
+      await sleep(100)
+      // waits for the other's uncommitted row
+      await rows(store.owner.db, `insert into settings (name, value) values ('frozen', 'whole')`)
+      const kept = await getRow<{ value: string }>(
+        store.owner.db,
+        `select value from settings where name = 'frozen'`,
+      )
+      assert.equal(kept.value, 'whole')
+      await refused
+    } finally {
+      await frozen.close()
+    }
+  })
+
   it('binds values, also lists and text that looks like SQL', async () => {
     const row = await getRow<{ text: string; list: string[] }>(
       store.owner.db,
@@ -54,7 +78,7 @@ describe('the store', () => {
     assert.deepEqual(row, { text: `'; drop table records; -- :list ?`, list: ['a', 'b'] })
   })
 
-  it('refuses text that it can not keep, before any of it is kept', async () => {
+  it("refuses text that it can't keep, before any of it is kept", async () => {
     for (const text of ['a\u0000b', 'a\ud800b']) {
       const asking = rows(store.owner.db, 'select cast(:text as text) as text', { text })
       await assert.rejects(asking, { code: 'text_not_storable' })

@@ -23,7 +23,7 @@ export const BROKERS: readonly Cell[] = [
   {
     name: 'a broker frozen while another took over, then thawed',
     holds:
-      'its late writes change nothing (frozen past its claims of 5 s; 60 s would show no more)',
+      'its late writes change nothing (frozen past its claims of 3 s; 60 s would show no more)',
     run: frozenBroker,
   },
   ...(['g1.after', 'g2.after', 'g3.after', 'g4.after'] as const).map((step): Cell => ({

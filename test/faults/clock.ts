@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { DateTime } from 'luxon'
+import type { DateTime } from 'luxon'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
-import { storeTime } from '../../db/store.ts'
-import { makeBroker, storyOf } from '../support/broker.ts'
+import { iso, rows, storeTime } from '../../db/store.ts'
+import { makeBroker, storyOf, until } from '../support/broker.ts'
+import { nextChange, type Way } from '../support/clock-changes.ts'
 import { runOn } from '../support/world.ts'
 import type { Bench } from './bench.ts'
 import type { Cell } from './cell.ts'
@@ -19,13 +20,15 @@ export const CLOCK: readonly Cell[] = [
         : 'I5: not before its time, and then granted',
     run: (bench) => farStart(bench, days),
   })),
-  ...[
-    { name: 'the hour that comes twice', text: '2026-10-25T00:30:00Z' },
-    { name: 'the hour that is missing', text: '2027-03-28T00:59:59Z' },
-  ].map(({ name, text }): Cell => ({
+  ...(
+    [
+      { name: 'the hour that comes twice', way: 'back' },
+      { name: 'the hour that is missing', way: 'forward' },
+    ] as const
+  ).map(({ name, way }): Cell => ({
     name: `a window over ${name} in Europe/Warsaw`,
     holds: 'I5: the window lasts as long as it says, on servers in that zone',
-    run: (bench) => changingHour(bench, text),
+    run: (bench) => changingHour(bench, way),
   })),
   {
     name: 'servers that are not on UTC',
@@ -65,42 +68,53 @@ async function farStart(bench: Bench, days: number): Promise<void> {
   await bench.sound()
 }
 
-/** Half an hour from an instant near a change, on servers that write times of that zone. */
-async function changingHour(bench: Bench, text: string): Promise<void> {
+/** Half an hour around the next change, and ends before and after it, on servers that write times of that zone. */
+async function changingHour(bench: Bench, way: Way): Promise<void> {
   await zones(bench, 'Europe/Warsaw', 'Europe/Warsaw')
+  const now = await storeTime(bench.world.owner.db)
+  const change = nextChange('Europe/Warsaw', now, way)
+  const [start, end] = [change.minus({ minutes: 15 }), change.plus({ minutes: 15 })]
   const { id } = await bench.request()
-  const start = DateTime.fromISO(text, { zone: 'utc' })
-  assert.ok(start.isValid)
-  const [stored] = await bench.onStore<{ start: DateTime<true>; minutes: number }>(
-    `   update sessions
-           set start_at = :start, end_at = cast(:start as timestamptz) + interval '30 minutes'
-         where id = :id
-     returning start_at as start, cast(extract(epoch from end_at - start_at) / 60 as integer) as minutes`,
-    { id, start: start.toISO() },
+  await bench.onStore(`update sessions set start_at = :start, end_at = :end where id = :id`, {
+    id,
+    start: iso(start),
+    end: iso(end),
+  })
+  const [stored] = await bench.onStore<{ minutes: number; turned: number }>(
+    `select cast(extract(epoch from end_at - start_at) / 60 as integer) as minutes,
+            cast(extract(timezone from end_at) - extract(timezone from start_at) as integer) as turned
+       from sessions
+      where id = :id`,
+    { id },
   )
-  assert.equal(stored?.minutes, 30)
-  assert.equal(stored.start.toMillis(), start.toMillis())
+  assert.deepEqual(stored, { minutes: 30, turned: way === 'back' ? -3_600 : 3_600 })
   const session = await bench.look(id)
   assert.equal(session.start?.toMillis(), start.toMillis())
-  assert.equal(session.end?.toMillis(), start.plus({ minutes: 30 }).toMillis())
-  // now as it is, so that it is granted and the data source is told an end that lies in that hour
+  assert.equal(session.end?.toMillis(), end.toMillis())
+  await bench.cancel(id)
+  bench.injected = true
+  for (const until of [start, end]) await isToldEnd(bench, until)
+  await bench.gone(performance.now())
+  await bench.sound()
+}
+
+/** Granted now, with an end in that hour: the data source is told that very instant. */
+async function isToldEnd(bench: Bench, until: DateTime<true>): Promise<void> {
+  const { id } = await bench.request()
   await bench.onStore(
     `update sessions
         set start_at = clock_timestamp() - interval '1 minute', end_at = :end
       where id = :id`,
-    { id, end: start.plus({ years: 4 }).toISO() },
+    { id, end: iso(until) },
   )
   await makeBroker(bench.world).tick()
-  bench.injected = true
   const [role] = await bench.onShop<{ until: Date }>(
     'select rolvaliduntil as until from pg_roles where rolname = $1',
     [(await bench.look(id)).username],
   )
-  assert.equal(role?.until.getTime(), start.plus({ years: 4 }).toMillis())
+  assert.equal(role?.until.getTime(), until.toMillis())
   await bench.cancel(id)
   await makeBroker(bench.world).tick()
-  await bench.gone(performance.now())
-  await bench.sound()
 }
 
 async function serversIn(bench: Bench, store: string, source: string): Promise<void> {
@@ -173,4 +187,19 @@ async function zones({ world }: Bench, store: string, source: string): Promise<v
     world.shop.superuserUrl,
     `alter database ${world.shop.database} set timezone to '${source}'`,
   )
+  // only a new connection reads it, and pools hold old ones
+  await runOn(
+    world.owner.url,
+    `select pg_terminate_backend(pid)
+       from pg_stat_activity
+      where datname = current_database()
+        and pid <> pg_backend_pid()`,
+  )
+  await until('the store is in its zone', async () => (await storeZone(world)) === store)
+}
+
+async function storeZone({ owner }: Bench['world']): Promise<string | undefined> {
+  const asked = rows<{ zone: string }>(owner.db, `select current_setting('TimeZone') as zone`)
+  const [found] = await asked.catch(() => [])
+  return found?.zone
 }

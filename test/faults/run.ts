@@ -11,6 +11,7 @@ import type { Cell } from './cell.ts'
 import { BROKERS } from './brokers.ts'
 import { CLOCK } from './clock.ts'
 import { ACTIONS, FAILPOINTS } from './failpoints.ts'
+import { HOSTILE } from './hostile.ts'
 import { LEFTOVERS } from './leftovers.ts'
 import { MANY } from './many.ts'
 import { NAMES } from './names.ts'
@@ -59,6 +60,7 @@ const all = [
   ...NAMES,
   ...BROKERS,
   ...LEFTOVERS,
+  ...HOSTILE,
   ...RECHECKS,
   ...FAILPOINTS,
   ...CLOCK,

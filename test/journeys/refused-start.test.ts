@@ -9,7 +9,7 @@ const WRONG_USAGE = 2
 const REFUSED = 1
 const UNREACHABLE = 3
 
-describe('journey: a start that can not work says why and what to do', function () {
+describe("journey: a start that can't work says why and what to do", function () {
   this.timeout(90_000)
 
   it('names every bad setting at once', async () => {

@@ -4,7 +4,10 @@ import { cancelRequest, terminate } from '../proxy/conformance/frontend.ts'
 import { RawClient } from '../proxy/conformance/raw-client.ts'
 import { logIn } from '../proxy/conformance/scram-login.ts'
 import type { Random } from '../walk/random.ts'
-import { lastWords, nextPiece, preparations, sleeps, type Piece, type Voice } from './traffic.ts'
+import type { Piece, Voice } from './pieces/piece.ts'
+import { preparations } from './pieces/prepared.ts'
+import { sleeps } from './pieces/queries.ts'
+import { lastWords, nextPiece } from './traffic.ts'
 
 /** What all clients have done together. */
 export interface Tally {

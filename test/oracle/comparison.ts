@@ -29,7 +29,9 @@ export function compare(logged: readonly Logged[], recorded: readonly Recorded[]
     if (each.text !== undefined && left.take(each, (row) => answers(row, each))) matched += 1
     else later.push(each)
   }
-  for (const each of later) {
+  // and what the log has without its values must not take the row of another that it has with them
+  const byValues = later.toSorted((a, b) => Number(isBare(a)) - Number(isBare(b)))
+  for (const each of byValues) {
     if (each.text === undefined) continue
     if (left.take(each, (row) => mayBe(row, each))) matched += 1
     else
@@ -54,6 +56,10 @@ export function compare(logged: readonly Logged[], recorded: readonly Recorded[]
     ).size,
     differences,
   }
+}
+
+function isBare({ values }: Logged): boolean {
+  return values === undefined
 }
 
 const MOST_ALIKE = 3

@@ -17,8 +17,8 @@ const CLIENTS = 16
 const USERS = 4
 const NEMESIS = 1_000
 const BACKEND_KILL_MS = 700
-const FIRST_KILL_MS = 1_500
-const BETWEEN_KILLS_MS = 2_500
+/** How often it is looked whether the next kill is due. */
+const KILL_LOOK_MS = 50
 /** What is missing when nothing has arrived for so long is lost. */
 const ARRIVES_WITHIN_MS = 15_000
 const MOST_DIFFERENCES = 20
@@ -63,7 +63,7 @@ async function ask(stage: Stage): Promise<number> {
   const over = new AbortController()
   const breaking = Promise.all([
     endBackends(stage, randomOf(seed, NEMESIS), over.signal),
-    killProxies(stage, over.signal),
+    killProxies(stage, tally, over.signal),
   ])
   const clients = Array.from({ length: CLIENTS }, (_, number) => {
     const granted = stage.sessions[number % USERS]
@@ -82,7 +82,10 @@ async function ask(stage: Stage): Promise<number> {
       `${String(tally.cancels)} cancels, ${String(ended)} backends and ${String(killed)} proxies killed`,
   )
   print([...tally.pieces].map(([name, count]) => `${name} ${String(count)}`).join(', '))
-  return report(await settled(stage), tally)
+  const found = report(await settled(stage), tally)
+  if (killed === kills) return found
+  print(`${String(kills)} proxies were to be killed`)
+  return 1
 }
 
 /** Looks again until nothing differs, or nothing more arrives. */
@@ -135,9 +138,11 @@ async function endBackends(stage: Stage, dice: Random, over: AbortSignal): Promi
   return ended
 }
 
-async function killProxies(stage: Stage, over: AbortSignal): Promise<number> {
+/** Spread over the run by what was asked so far: how fast the machine is does not change how many. */
+async function killProxies(stage: Stage, tally: Tally, over: AbortSignal): Promise<number> {
   let killed = 0
-  while (killed < kills && (await goesOn(killed ? BETWEEN_KILLS_MS : FIRST_KILL_MS, over))) {
+  while (killed < kills && (await goesOn(KILL_LOOK_MS, over))) {
+    if (tally.executions < (wanted * (killed + 1)) / (kills + 1)) continue
     await stage.replaceProxy()
     killed += 1
   }

@@ -206,7 +206,7 @@ describe('portal/alerts', () => {
     const senseless = { ...RULE, rule: 'residue', afterSeconds: 60 }
     assert.equal((await portal.api('admin').post('/alerts/rules', senseless)).status, 422)
     const rules = await portal.api('audrey').get('/alerts/rules')
-    assert.equal((rules.body as { rules: unknown[] }).rules.length, 10)
+    assert.equal((rules.body as { rules: unknown[] }).rules.length, 11)
   })
 
   it('gives the numbers to whoever watches from outside', async () => {

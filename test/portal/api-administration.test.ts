@@ -3,7 +3,7 @@ import request from 'supertest'
 import { rows } from '../../db/store.ts'
 import { OPERATIONS } from '../../portal/api/openapi.ts'
 import { openMetrics } from '../../portal/api/metrics.ts'
-import { apiRoutes, publicApiRoutes } from '../../portal/routes.ts'
+import { apiRoutes, publicApiRoutes } from '../../portal/api/routes.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { silentLog } from '../../lib/log.ts'
 import { configFor, openPortal, type TestPortal } from '../support/portal.ts'
@@ -77,7 +77,7 @@ describe('the JSON API of administration, and about itself', () => {
     assert.ok(dump.every(({ text }) => !/canary|long enough|argon2/.test(text)))
   })
 
-  it('refuses what administration can not keep, a sentence a field', async () => {
+  it("refuses what administration can't keep, a sentence a field", async () => {
     const admin = portal.api('admin')
     const source = { name: 'x', url: 'postgresql://u:p@db.example/x' }
     const role = { dataSource: 'shop', name: 'r', databaseRole: 'r' }

@@ -47,6 +47,7 @@ describe('the JSON API', () => {
       endedAt: null,
       endReason: null,
       removedAt: null,
+      hiddenAt: null,
       removal: { state: 'none', detail: null, login: null },
       waitingFor: null,
     })

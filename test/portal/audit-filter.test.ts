@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { NO_FILTER } from '../../db/audit-filter.ts'
 import { parsePlace, placeText } from '../../portal/forms/audit-cursor.ts'
 import { readAuditForm, readDownloadChoice } from '../../portal/forms/audit-filter.ts'
-import { readInstant } from '../../portal/forms/instants.ts'
+import { listMeanings, readInstant } from '../../portal/forms/instants.ts'
 import { auditHref, queryPairs } from '../../portal/presenters/audit-query.ts'
 import { instant } from '../support/trail.ts'
 
@@ -48,12 +48,33 @@ describe('an instant that a person wrote', () => {
     assert.match(read('2018-11-04T00:30', 'America/Sao_Paulo'), /does not exist/)
   })
 
-  it('asks back a local time that exists twice, and offers both', () => {
+  it('asks back a local time that exists twice, and says what a field without offsets takes', () => {
     const sentence = read('2026-10-25T02:30')
     assert.match(sentence, /comes twice in Europe\/Warsaw/)
-    assert.match(sentence, /2026-10-25T02:30:00\+02:00 or 2026-10-25T02:30:00\+01:00/)
+    const offered = /choose UTC .* write (.+) or (.+)\.$/.exec(sentence)?.slice(1) ?? []
+    assert.deepEqual(
+      offered.map((text) => read(text, 'utc')),
+      ['2026-10-25T00:30:00.000Z', '2026-10-25T01:30:00.000Z'],
+    )
     // half an hour back only
     assert.match(read('2026-04-05T01:45', 'Australia/Lord_Howe'), /comes twice/)
+  })
+
+  it('knows both meanings of such a time, the earlier first, and none of any other', () => {
+    const meanings = (text: string, zone: string) =>
+      listMeanings(text, zone).map((at) => at.toISO({ suppressMilliseconds: true }))
+
+    assert.deepEqual(meanings('2026-10-25T02:30', 'Europe/Warsaw'), [
+      '2026-10-25T02:30:00+02:00',
+      '2026-10-25T02:30:00+01:00',
+    ])
+    assert.deepEqual(meanings('2026-04-05T01:45', 'Australia/Lord_Howe'), [
+      '2026-04-05T01:45:00+11:00',
+      '2026-04-05T01:45:00+10:30',
+    ])
+    for (const text of ['2026-10-25T03:30', '2026-03-29T02:30', '2026-10-25T02:30Z', 'soon', '']) {
+      assert.deepEqual(meanings(text, 'Europe/Warsaw'), [], text)
+    }
   })
 
   for (const text of [
@@ -105,6 +126,10 @@ describe('the query of the Audit tab', () => {
         username: 'e',
         dataSource: 'f',
         clientIp: 'g',
+        subject: 'j',
+        company: 'k',
+        accountId: 'l',
+        area: ['Data sources', 'users'],
         reason: 'h',
         q: ' i ',
         zone: 'Asia/Kolkata',
@@ -120,12 +145,17 @@ describe('the query of the Audit tab', () => {
       states: ['CREATED', 'DENIED'],
       scope: 'role',
       action: 'a',
+      actions: [],
+      areas: ['data sources', 'users'],
       actor: 'b',
       requester: 'c',
       role: 'd',
       username: 'e',
       dataSource: 'f',
       clientIp: 'g',
+      subject: 'j',
+      company: 'k',
+      accountId: 'l',
       reason: 'h',
       q: 'i',
     })

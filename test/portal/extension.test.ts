@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readExtension } from '../../portal/forms/extension.ts'
 import { readRequest, untouchedRequest } from '../../portal/forms/session-request.ts'
 import { presentReminders } from '../../portal/presenters/reminders.ts'
 import { findExtensionJob } from '../../db/extensions.ts'
@@ -72,14 +73,42 @@ describe('the pages and the API of more time', () => {
     assert.doesNotMatch(approved, /has not been told yet|message warn small/)
     await rows(
       world.owner.db,
-      `update session_jobs set detail = 'shop can not be reached', tries = 3 where session_id = :id`,
+      `update session_jobs set detail = 'shop can''t be reached', tries = 3 where session_id = :id`,
       { id },
     )
     assert.ok(await findExtensionJob(world.owner.db, id))
     const told = (await mark.get(path)).text
-    assert.match(told, /has not been told yet \(shop can not be reached\)/)
+    assert.match(told, /has not been told yet \(shop can&#39;t be reached\)/)
     assert.match(told, /mark asked for more time/)
     assert.match(told, /The end of the session was moved/)
+  })
+
+  it('take an end in a zone of choice, and ask which where that zone has it twice', async () => {
+    const id = await granted('role1')
+    const path = `/sessions/${id}`
+    const mark = await portal.signedIn('mark')
+    const form = (await mark.get(path)).text
+    assert.match(form, /id="zone-central"\s+value="central"\s+data-kind="central"\s+checked/)
+    const ask = (fields: Readonly<Record<string, string>>) =>
+      mark.post(`${path}/extension`, { justification: 'ticket 7', ...fields }, path)
+
+    const twice = await ask({ zone: 'Europe/Warsaw', end: '2027-10-31T02:30' })
+    assert.equal(twice.status, 422)
+    assert.match(twice.text, /value="Europe\/Warsaw"\s+data-kind="local"\s+checked/)
+    assert.match(twice.text, /<legend>Which 02:30 on 2027-10-31<\/legend>/)
+    assert.match(twice.text, /id="endMeant-error">2027-10-31 02:30 comes twice in Europe\/Warsaw/)
+    const zone = 'Asia/Kolkata'
+    const before = (await look(world, id)).end
+    assert.ok(before)
+    // the field of a browser knows no seconds
+    const end = before.plus({ minutes: 20 }).startOf('minute')
+    const asked = await ask({ zone, end: end.setZone(zone).toFormat("yyyy-LL-dd'T'HH:mm") })
+    assert.equal(asked.status, 303, asked.text)
+    const list = (await portal.api('mark').get(`${path}/extensions`)).body as {
+      extensions: { newEnd: string }[]
+    }
+    assert.equal(list.extensions[0]?.newEnd, end.toUTC().toISO())
+    await mark.post(`${path}/cancellation`, {}, path)
   })
 
   it('speak the codes of the contract to scripts', async () => {
@@ -227,23 +256,27 @@ describe('the pages and the API of more time', () => {
 
 describe('a request in local time', () => {
   const zones = { central: 'UTC', own: 'Europe/Warsaw' }
-  const read = (start: string) =>
+  const read = (start: string, startMeant = '') =>
     readRequest(
-      { ...untouchedRequest('shop', 'Europe/Warsaw'), roles: ['role1'], when: 'later', start },
+      {
+        ...untouchedRequest('shop', 'Europe/Warsaw'),
+        roles: ['role1'],
+        when: 'later',
+        start,
+        startMeant,
+      },
       zones,
     )
 
   it('is asked back where the clock has the time twice or never, and read everywhere else', () => {
     for (const [start, sentence] of [
-      [
-        '2026-10-25T02:30',
-        /comes twice in Europe\/Warsaw.*02:30:00\+02:00 or 2026-10-25T02:30:00\+01:00/,
-      ],
+      ['2026-10-25T02:30', /comes twice in Europe\/Warsaw.*choose the first or the second/],
       ['2027-03-28T02:30', /does not exist in Europe\/Warsaw/],
     ] as const) {
       const reading = read(start)
       assert.ok(!reading.ok)
-      assert.match(reading.mistakes['start'] ?? '', sentence)
+      const { start: never, startMeant: twice } = reading.mistakes
+      assert.match(twice ?? never ?? '', sentence)
     }
     for (const [start, exact] of [
       ['2026-10-25T02:30:00+01:00', '2026-10-25T01:30:00.000Z'],
@@ -254,6 +287,40 @@ describe('a request in local time', () => {
       assert.ok(reading.ok)
       assert.equal(reading.value.start?.toUTC().toISO(), exact)
     }
+  })
+
+  it('is the one that was chosen, where that is one of the two', () => {
+    for (const [meant, exact] of [
+      ['2026-10-25T02:30:00+02:00', '2026-10-25T00:30:00.000Z'],
+      ['2026-10-25T02:30:00+01:00', '2026-10-25T01:30:00.000Z'],
+      ['2026-10-25T02:45:00+01:00', undefined],
+      ['2026-10-25T02:30', undefined],
+      ['the first', undefined],
+    ] as const) {
+      const reading = read('2026-10-25T02:30', meant)
+      assert.equal(reading.ok ? reading.value.start?.toUTC().toISO() : undefined, exact, meant)
+    }
+    const other = read('2026-10-25T04:30', '2026-10-25T02:30:00+01:00')
+    assert.ok(other.ok)
+    assert.equal(other.value.start?.toUTC().toISO(), '2026-10-25T03:30:00.000Z')
+  })
+
+  it('is read in the zone that was chosen beside it, for more time too', () => {
+    const typed = { minutes: '', justification: 'x', end: '2026-10-25T02:30' }
+    const extend = (zone: string, endMeant = '') =>
+      readExtension({ ...typed, zone, endMeant }, zones)
+    const endOf = (reading: ReturnType<typeof extend>) =>
+      reading.ok ? reading.value.end?.toUTC().toISO() : reading.mistakes
+
+    assert.equal(endOf(extend('central')), '2026-10-25T02:30:00.000Z')
+    assert.equal(endOf(extend('')), '2026-10-25T02:30:00.000Z')
+    assert.equal(endOf(extend('Asia/Kolkata')), '2026-10-24T21:00:00.000Z')
+    assert.equal(
+      endOf(extend('Europe/Warsaw', '2026-10-25T02:30:00+01:00')),
+      '2026-10-25T01:30:00.000Z',
+    )
+    assert.deepEqual(Object.keys(endOf(extend('Europe/Warsaw')) ?? {}), ['endMeant'])
+    assert.deepEqual(Object.keys(endOf(extend('Mars/Base')) ?? {}), ['zone'])
   })
 })
 

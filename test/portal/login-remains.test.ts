@@ -66,7 +66,7 @@ describe('a session that is over and whose user is not shut out', () => {
     assert.match(done, /The session user is gone\./)
   })
 
-  it('may be able to, while its data source can not be reached', async () => {
+  it("may be able to, while its data source can't be reached", async () => {
     const session = await shop.grant()
     const { adminName } = world.shop
     await shop.onShop(`alter role ${adminName} nologin`)

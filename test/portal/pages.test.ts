@@ -113,6 +113,44 @@ describe('the pages of sessions', () => {
     }
   })
 
+  it('offers the first and the second of a local time that happens twice, and keeps the choice', async () => {
+    const mark = await portal.signedIn('mark')
+    const typed = {
+      dataSource: 'shop',
+      roles: ['role2'],
+      when: 'later',
+      zone: 'Europe/Warsaw',
+      start: '2027-10-31T02:30',
+      justification: 'x',
+    }
+    const asked = await mark.post('/sessions', typed, NEW)
+    const choices = [...asked.text.matchAll(/name="startMeant" id="[\w-]+" value="([^"]+)"/g)].map(
+      ([, value = '']) => value.replace('&#43;', '+'),
+    )
+    assert.match(asked.text, /<legend>Which 02:30 on 2027-10-31<\/legend>/)
+    assert.match(asked.text, /href="#startMeant"/)
+    assert.deepEqual(choices, ['2027-10-31T02:30:00+02:00', '2027-10-31T02:30:00+01:00'])
+    // made for another time, it is no choice
+    const other = { ...typed, start: '2027-10-31T02:45', startMeant: choices[1] ?? '' }
+    const again = await mark.post('/sessions/preview', other, NEW)
+    assert.match(again.text, /id="startMeant-error">2027-10-31 02:45 comes twice/)
+    assert.doesNotMatch(again.text, /name="startMeant"[^>]*checked/)
+
+    for (const choice of choices) {
+      const preview = await mark.post('/sessions/preview', { ...typed, startMeant: choice }, NEW)
+      const checked = [...preview.text.matchAll(/name="startMeant"[^>]*>/g)].map(([tag]) =>
+        tag.includes('checked'),
+      )
+      assert.deepEqual(
+        checked,
+        choices.map((each) => each === choice),
+      )
+      assert.doesNotMatch(preview.text, /comes twice/)
+    }
+    const now = await mark.post('/sessions/preview', { ...typed, when: 'now', minutes: '5' }, NEW)
+    assert.equal(now.status, 200, 'what is not asked for need not be clear')
+  })
+
   it('previews the window in both zones and who approves, and changes nothing', async () => {
     const mark = await portal.signedIn('mark')
     const before = await countSessions()

@@ -9,7 +9,8 @@ import { silentLog } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { openMetrics } from '../../portal/api/metrics.ts'
 import { openAttempts } from '../../portal/attempts.ts'
-import { apiRoutes, pageRoutes, publicApiRoutes } from '../../portal/routes.ts'
+import { apiRoutes, publicApiRoutes } from '../../portal/api/routes.ts'
+import { pageRoutes } from '../../portal/routes.ts'
 import { openSignIns } from '../../portal/sign-in.ts'
 import { configFor, openPortal, PASSWORD, type Browser } from '../support/portal.ts'
 import type { TestPortal } from '../support/portal.ts'
@@ -105,6 +106,8 @@ describe('every route, for everyone who might call it', () => {
         .replace(':id', id)
         .replace(':record', record)
         .replace(':name', 'shop')
+        .replace(':connection', target.id)
+        .replace(':number', '1')
         .replace(':version', '1'),
     ]
   }

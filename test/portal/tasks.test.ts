@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { getSessionNames } from '../../db/session-snapshots.ts'
-import { rows, storeTime } from '../../db/store.ts'
+import { getRow, rows, storeTime } from '../../db/store.ts'
 import { recordTask, type TaskRun } from '../../db/task-records.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import { openPortal, type Browser, type TestPortal } from '../support/portal.ts'
+import { bodyOf } from '../support/problem.ts'
 import { makeWorld, type Name, type World } from '../support/world.ts'
 
 describe('portal/tasks', () => {
@@ -44,7 +45,8 @@ describe('portal/tasks', () => {
       })
     })
   const page = async (name: Name, path: string, status = 200): Promise<string> => {
-    const answer = await browsers.get(name)?.get(path)
+    // as a page of our own asks: a link from elsewhere is not remembered
+    const answer = await browsers.get(name)?.get(path).set('sec-fetch-site', 'same-origin')
     assert.equal(answer?.status, status)
     return answer.text
   }
@@ -110,16 +112,19 @@ describe('portal/tasks', () => {
   })
 
   it("shows the store's own work by what it was about", async () => {
-    const month = await rows<{ month: string }>(
+    const { month, partition, name } = await getRow<Record<'month' | 'partition' | 'name', string>>(
       world.owner.db,
-      `select cast(now() + interval '300 days' as date)::text as month`,
+      `select day::text as month, to_char(day, '"statements_"YYYY_MM') as partition,
+              to_char(day, 'FMMonth YYYY') as name
+         from cast(now() + interval '300 days' as date) as day`,
     )
-    await rows(world.broker.db, 'select add_partitions(cast(:month as date))', {
-      month: month[0]?.month,
-    })
+    await rows(world.broker.db, 'select add_partitions(cast(:month as date))', { month })
     const html = await page('admin', '/tasks?task=upkeep')
     assert.equal(names(html).length, 3)
-    assert.match(html, /partition statements_\d{4}_\d{2}/)
+    const sentence = `The partition ${partition} was made, for ${name}.`
+    assert.match(html, new RegExp(`>${sentence}<`))
+    const { tasks } = bodyOf(await portal.api('admin').get('/tasks?task=upkeep'))
+    assert.ok(JSON.stringify(tasks).includes(`"${sentence}"`))
     assert.deepEqual(names(await page('admin', '/tasks?task=grant')), ['Grant a session'])
   })
 

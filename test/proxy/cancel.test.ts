@@ -5,8 +5,10 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listen, notify } from '../../db/notices.ts'
 import { silentLog } from '../../lib/log.ts'
+import { CancelSearch } from '../../proxy/cancel-search.ts'
 import { CancelKeys, seek } from '../../proxy/cancel.ts'
 import { GuessLimit } from '../../proxy/cancel-limits.ts'
+import { Counters } from '../../proxy/counters.ts'
 import { encodeCancel } from '../../proxy/wire/startup.ts'
 import { GrantedWorld, type TestProxy } from '../support/granted.ts'
 import { until } from '../support/until.ts'
@@ -57,6 +59,16 @@ describe('cancel keys', () => {
     assert.equal(keys.take(again, secret), undefined)
   })
 
+  it('are taken for as many requests as their holder makes', () => {
+    const keys = new CancelKeys()
+    const { key } = keys.add(target(7), 2)
+    for (let count = 0; count < 1_500; count += 1) {
+      const sought = seek({ kind: 'cancel', pid: 7, key }, secret)
+      assert.ok(keys.take(sought, secret), `request ${String(count)}`)
+      assert.equal(keys.take(sought, secret), undefined)
+    }
+  })
+
   it('do not appear in what is shown to others', () => {
     const key = randomBytes(32)
     const shown = JSON.stringify(seek({ kind: 'cancel', pid: 7, key }, secret))
@@ -86,6 +98,48 @@ describe('guesses at cancel keys', () => {
     assert.equal(await limit.allows('2001:db8:1:3::1'), true)
     assert.equal(await limit.allows('::1'), true)
     assert.equal(await limit.allows('::2'), false)
+  })
+})
+
+describe('guesses at the keys of a proxy’s own connections', () => {
+  let world: GrantedWorld
+  let search: CancelSearch
+  const keys = new CancelKeys()
+  const counters = new Counters()
+
+  before(async () => {
+    world = await GrantedWorld.make()
+    const secret = randomBytes(32)
+    const { store } = world
+    search = new CancelSearch({
+      ...{ keys, secret, store, counters },
+      log: silentLog,
+      askSiblings: undefined,
+    })
+  })
+  after(async () => {
+    await search.close()
+    await world.close()
+  })
+
+  /** Nobody waits for an answer here. */
+  function forward(key: Buffer, clientIp: string): Promise<void> {
+    const gone = AbortSignal.abort()
+    return search.forward({ kind: 'cancel', pid: 7, key }, { clientIp, gone })
+  }
+
+  it('end at a hundred a second of one network, with whatever key comes then', async () => {
+    const { key } = keys.add(target(7), 0)
+    const [guesser, neighbour, holder] = ['2001:db8:1:2::1', '2001:db8:1:2::2', '2001:db8:1:3::1']
+    for (let count = 0; count < 200; count += 1) await forward(key, guesser)
+    assert.equal(counters.cancelsOwn, 200, 'a right key as often as its holder likes')
+    const wrong = Buffer.from(key.map((byte) => byte ^ 1))
+    for (let count = 0; count < 120; count += 1) await forward(wrong, guesser)
+    await forward(key, guesser)
+    await forward(key, neighbour)
+    assert.equal(counters.cancelsOwn, 200)
+    await forward(key, holder)
+    assert.equal(counters.cancelsOwn, 201)
   })
 })
 
@@ -165,6 +219,19 @@ describe('a cancel request at a proxy of another machine', () => {
     assert.equal(said, 0)
     assert.ok(milliseconds < 1_500)
     assert.equal(notices.length, before, 'the store was not asked')
+  })
+
+  it('is closed on both sides behind it: who keeps theirs open takes no room here', async () => {
+    const { pid, key } = client.backend
+    const socket = connect({ host: '127.0.0.1', port: near.port, allowHalfOpen: true })
+    socket.on('error', () => undefined).resume()
+    socket.write(encodeCancel(pid, key))
+    await once(socket, 'end')
+    await until('its reset', () => {
+      // nobody reads this any more: a side that is closed says so
+      if (!socket.destroyed) socket.write('x')
+      return Promise.resolve(socket.destroyed)
+    })
   })
 
   it('cancels nothing with a wrong key, and is closed without a word after two seconds', async () => {

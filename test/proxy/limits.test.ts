@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import pg from 'pg'
 import { rows } from '../../db/store.ts'
-import { Doorway } from '../../proxy/doorway.ts'
-import { LoginFailures } from '../../proxy/failures.ts'
-import { until } from '../support/broker.ts'
 import { clientOf, failureOf, GrantedWorld, type TestProxy } from '../support/granted.ts'
 import { RawPeer } from '../support/raw-peer.ts'
+import { until } from '../support/until.ts'
+import { startupPacket } from './conformance/frontend.ts'
+import { RawClient } from './conformance/raw-client.ts'
+import { authenticate } from './conformance/scram-login.ts'
 
 describe('the limits of a proxy', () => {
   let world: GrantedWorld
@@ -56,6 +59,41 @@ describe('the limits of a proxy', () => {
     const peer = await RawPeer.connect(proxy.port)
     assert.match((await peer.received()).toString(), /FATAL.*57014.*canceling authentication/s)
     peer.socket.destroy()
+  })
+
+  it('end a login that its data source takes too long over, for good', async () => {
+    const waiting: Socket[] = []
+    const shop = createServer({ allowHalfOpen: true }, (socket) => {
+      waiting.push(socket.on('error', () => undefined))
+    }).listen(0, '127.0.0.1')
+    await once(shop, 'listening')
+    shop.unref()
+    const granted = await world.grant()
+    await world.moveShop({ port: (shop.address() as AddressInfo).port })
+    const { username, secret } = granted
+    // one that stays when it is told to go
+    const client = await RawClient.connect(proxy.port)
+    client.say(startupPacket([['user', username]]))
+    await assert.rejects(authenticate(client, secret), /C57014/)
+    const [asked] = waiting
+    assert.ok(asked)
+    const ended = once(asked, 'close')
+    // now it would answer
+    const real = connect(Number(new URL(world.shopUrl).port), '127.0.0.1')
+    real.on('error', () => undefined)
+    asked.pipe(real).pipe(asked)
+    await ended
+    shop.close()
+    await world.moveShop({})
+    client.close()
+    const found = await until('its connection is over', async () => {
+      const sql = `select backend_pid from connections where session_id = :id and closed_at is not null`
+      const over = await rows<{ backend_pid: number | null }>(world.store.db, sql, {
+        id: granted.id,
+      })
+      return over.length > 0 && over
+    })
+    assert.deepEqual(found, [{ backend_pid: null }])
   })
 
   it('refuse an address that has too many logins under way', async () => {
@@ -119,7 +157,7 @@ describe('the limits of a proxy', () => {
       failureOf(clientOf(proxy.port, { ...granted, secret: 'wrong' }).connect()),
     )
     for (const failure of await Promise.all(failures.slice(0, 2))) {
-      assert.ok(['28P01', '53300'].includes(failure.code ?? ''))
+      assert.ok(['28P01', '53300'].includes(failure.code ?? ''), failure.message)
     }
     await Promise.all(failures)
     const began = performance.now()
@@ -127,32 +165,5 @@ describe('the limits of a proxy', () => {
     await client.connect()
     assert.ok(performance.now() - began < 1_000)
     await client.end()
-  })
-})
-
-describe('wrong secrets', () => {
-  it('slow the address that they come from, and no other', () => {
-    const failures = new LoginFailures(3)
-    for (let count = 0; count < 10; count += 1) failures.note('10.0.0.1', `name${String(count)}`)
-    assert.equal(failures.waitAtTheDoor('10.0.0.1'), 700)
-    assert.equal(failures.waitAtTheDoor('10.0.0.2'), 0)
-    for (let count = 0; count < 1_000; count += 1) failures.note('10.0.0.1', 'mark')
-    assert.equal(failures.waitAtTheDoor('10.0.0.1'), 2_000)
-  })
-
-  it('are answered late once there were several for one name', () => {
-    const failures = new LoginFailures(100)
-    const held = Array.from({ length: 7 }, () => failures.note('10.0.0.1', 'mark'))
-    assert.deepEqual(held, [0, 0, 0, 0, 0, 1_000, 1_000])
-    assert.equal(failures.note('10.0.0.2', 'mark'), 0)
-  })
-
-  it('leave their address few places at the door, and others theirs', () => {
-    const door = new Doorway({ handshakes: 40, handshakesPerAddress: 30 })
-    const slowed = Array.from({ length: 20 }, () => door.enter('10.0.0.1', true))
-    assert.equal(slowed.filter((refused) => refused === undefined).length, 16)
-    assert.equal(door.enter('10.0.0.2', false), undefined)
-    door.leave('10.0.0.1')
-    assert.equal(door.enter('10.0.0.1', true), undefined)
   })
 })

@@ -13,7 +13,7 @@ import path from 'node:path'
 import { clientOf, failureOf, GrantedWorld } from '../support/granted.ts'
 import { until } from '../support/until.ts'
 
-const RECORDING = { waitingBytes: 10, lagMs: 250, shipped: 3 }
+const RECORDING = { waitingBytes: 10, lagMs: 250, shipped: 3, silentMs: 61_500, restarts: 2 }
 
 function sample(counters: Counters, process = 1): Sample {
   return sampleOf(counters, { process, connections: 2, recording: RECORDING })
@@ -40,6 +40,8 @@ describe('the proxy’s metrics', () => {
       'daypass_proxy_bytes_total{process="2",to="client"} 4000',
       'daypass_proxy_journal_waiting_bytes{process="2"} 10',
       'daypass_proxy_shipper_lag_seconds{process="2"} 0.25',
+      'daypass_proxy_shipper_silent_seconds{process="2"} 61.5',
+      'daypass_proxy_shipper_restarts_total{process="2"} 2',
       'daypass_proxy_statements_shipped_total{process="2"} 3',
     ]) {
       assert.ok(text.includes(`\n${line}\n`), `${line} is missing in:\n${text}`)

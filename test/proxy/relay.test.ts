@@ -99,6 +99,47 @@ describe('the relay', () => {
     )
   })
 
+  it('asks whether a client is there where the server is silent, and never inside a message', async () => {
+    const { client, server, relay } = await relaying(openJournal())
+    const heard = hearing(client)
+    const row = message('D', randomBytes(10))
+    server.write(row)
+    await soon('a row', () => heard().length === row.length)
+    relay.probe()
+    server.write(row.subarray(0, 7))
+    await soon('half a row', () => heard().length === row.length + 7)
+    relay.probe()
+    relay.probe()
+    server.write(row.subarray(7))
+    await soon('a second row', () => heard().length >= 2 * row.length)
+    relay.probe()
+    relay.probe()
+    const probe = message('S', 'server_version\0\0')
+    await soon('a probe', () => heard().length >= 2 * row.length + probe.length)
+    assert.deepEqual(heard(), Buffer.concat([row, row, probe]))
+  })
+
+  it('does not heap questions up for a client that does not read', async () => {
+    const made = openJournal()
+    const { client, server, relay } = await relaying(made)
+    client.pause()
+    // one by one, so that the relay stops at the end of one
+    const row = message('D', randomBytes(16_379))
+    let sent = 0
+    for (let isRead = true; isRead;) {
+      server.write(row)
+      sent += row.length
+      const deadline = Date.now() + 200
+      while (made.counters.serverBytes < sent && Date.now() < deadline) await sleep(1)
+      isRead = made.counters.serverBytes >= sent
+    }
+    for (let at = 0; at < 100; at += 1) relay.probe()
+    const heard = hearing(client)
+    client.resume()
+    await soon('all of it', () => heard().length >= sent)
+    assert.equal(heard().length, sent)
+  })
+
   it('holds a source back for as long as its reader is slow, and gives all of it, in order', async () => {
     const { client, server } = await relaying(openJournal())
     client.pause()
@@ -286,13 +327,14 @@ describe('a turn', () => {
     done.push('commit')
     if (failure) throw failure
   }
+  const forgetClients = (): void => void done.push('forget')
   beforeEach(() => {
     done.length = 0
     failure = undefined
   })
 
   it('is one write of the journal, and then all that waited for it, in order', async () => {
-    const turns = new Turns({ commit }, new Counters())
+    const turns = new Turns({ commit, forgetClients }, new Counters())
     const [question, answer] = [way('question', true), way('answer', false)]
     turns.pass(question, small, 5)
     turns.pass(answer, small, 5)
@@ -303,7 +345,7 @@ describe('a turn', () => {
   })
 
   it('ends when a large chunk comes, which goes on behind what waited', () => {
-    const turns = new Turns({ commit }, new Counters())
+    const turns = new Turns({ commit, forgetClients }, new Counters())
     const question = way('question', true)
     turns.pass(question, small, 5)
     turns.pass(question, large, large.length)
@@ -311,7 +353,7 @@ describe('a turn', () => {
   })
 
   it('lets no question on that was not written, and tells so behind the answers', () => {
-    const turns = new Turns({ commit }, new Counters())
+    const turns = new Turns({ commit, forgetClients }, new Counters())
     const [question, answer] = [way('question', true), way('answer', false)]
     failure = new Error('no space')
     turns.pass(question, small, 5)
@@ -320,9 +362,11 @@ describe('a turn', () => {
     turns.pass(question, large, large.length)
     assert.deepEqual(done, [
       'commit',
+      'forget',
       'answer small 5',
       'question refused',
       'commit',
+      'forget',
       'question refused',
     ])
   })

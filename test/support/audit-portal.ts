@@ -9,6 +9,7 @@ import { auditApi } from '../../portal/api/audit.ts'
 import type { PortalDeps } from '../../portal/deps.ts'
 import { answerErrorPage, answerProblem, nothingHere } from '../../portal/failures.ts'
 import { auditPages } from '../../portal/pages/audit.ts'
+import { auditRecordPage } from '../../portal/pages/audit-record.ts'
 import { rememberVisit } from '../../portal/visit.ts'
 
 /** The audit routes alone, for whoever the header `x-as` names: signing in is tested elsewhere. */
@@ -22,6 +23,7 @@ export function auditPortal(
     store,
     log: silentLog,
     shutdown: new Shutdown(silentLog),
+    countWithinMs: 5_000,
   }
   const app = express()
   app.use(visitAs(people))
@@ -33,7 +35,8 @@ export function auditPortal(
   const pages = auditPages(deps)
   app.get('/audit', pages.index)
   app.get('/audit/download', pages.download)
-  app.get('/audit/:record', pages.show)
+  app.get('/audit/news', pages.news)
+  app.get('/audit/:record', auditRecordPage(deps))
   app.use(nothingHere, answerErrorPage(deps))
   return app
 }

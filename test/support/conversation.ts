@@ -18,6 +18,7 @@ export const ANSWER = {
 export class Conversation {
   readonly id: string
   readonly #writer: WireEvents
+  readonly #leave: () => void
   #now: number
 
   constructor(
@@ -26,9 +27,13 @@ export class Conversation {
   ) {
     this.id = id
     this.#now = now
-    this.#writer = new WireEvents(journal, journal.nextConnection())
-    const statuses = [['client_encoding', 'UTF8']]
-    this.#writer.opened({ id, session, organization, statuses }, this.#now)
+    const number = journal.nextConnection()
+    this.#writer = new WireEvents(journal, number)
+    const statuses = [['client_encoding', 'UTF8']] as const
+    const opened = { id, session, organization, statuses }
+    this.#writer.opened(opened, this.#now)
+    journal.live.opened(number, () => opened)
+    this.#leave = () => journal.live.closed(number)
   }
 
   ask(...messages: Buffer[]): this {
@@ -48,6 +53,7 @@ export class Conversation {
 
   close(): void {
     this.#writer.closed('closed by the client', this.#tick())
+    this.#leave()
   }
 
   #tick(): number {

@@ -230,9 +230,10 @@ export class GrantedWorld {
 
   /** A proxy in this process, on a port of its own. */
   async startProxy(
-    more: Partial<ProxyParts['config']> & Pick<ProxyParts, 'write'> & { url?: string } = {},
+    more: Partial<ProxyParts['config']> &
+      Pick<ProxyParts, 'write' | 'sync' | 'exit'> & { url?: string } = {},
   ): Promise<TestProxy> {
-    const { url = this.proxyUrl, write, ...config } = more
+    const { url = this.proxyUrl, write, sync, exit, ...config } = more
     const log = silentLog
     const dataDir = more.dataDir ?? (await mkdtemp(join(tmpdir(), 'daypass-proxy-')))
     const store = openStore(url)
@@ -257,6 +258,8 @@ export class GrantedWorld {
       log,
       shutdown,
       ...(write ? { write } : {}),
+      ...(sync ? { sync } : {}),
+      ...(exit ? { exit } : {}),
     })
     return { port, dataDir, stop }
   }

@@ -56,7 +56,7 @@ export async function awaitGone(
     }
     if (passed > 3 * goneWithinMs) {
       const names = [
-        ...left.map(describe),
+        ...left.map(describeLeft),
         ...unfinished.map(({ id, detail }) => `session ${id}: ${detail ?? 'nobody says why'}`),
       ]
       const fault = `I2: after ${seconds(passed)} there is still ${names.slice(0, 5).join(', ')}`
@@ -66,8 +66,8 @@ export async function awaitGone(
   }
 }
 
-/** Roles and backends of sessions that are over. */
-async function listLeft(world: World, ids?: readonly SessionId[]): Promise<OurRole[]> {
+/** Roles and backends of sessions that are over, or of those of them that are named. */
+export async function listLeft(world: World, ids?: readonly SessionId[]): Promise<OurRole[]> {
   const believed = await listBelieved(world)
   const ended = believed.filter(({ id, over }) => over && (ids?.includes(id) ?? true))
   const oids = ended.map(({ oid }) => oid)
@@ -95,7 +95,8 @@ function lateness(what: string, took: number, promised: number): string[] {
   return [`I2: ${what} after ${seconds(took)}, promised within ${seconds(promised)}`]
 }
 
-function describe({ name, login, backends }: OurRole): string {
+/** `dp_mark_7 (can log in, 2 connected)`. */
+export function describeLeft({ name, login, backends }: OurRole): string {
   return `${name} (${login ? 'can log in' : 'no login'}, ${String(backends)} connected)`
 }
 

@@ -28,10 +28,17 @@ export interface ProxyCrew {
 const PROGRAM = path.join(projectRoot, 'dist', 'scripts', 'daypass.js')
 const END_MS = 14_000
 
+export interface CrewOptions {
+  readonly processes: number
+  readonly dataDir?: string
+  /** A module's text, run in each process before anything else. */
+  readonly preload?: string
+}
+
 /** Starts so many processes on a port of their own and resolves once they serve. */
 export async function startProxyCrew(
   world: GrantedWorld,
-  { processes, dataDir }: { readonly processes: number; readonly dataDir?: string },
+  { processes, dataDir, preload = '' }: CrewOptions,
 ): Promise<ProxyCrew> {
   const folder = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'daypass-crew-')))
   const child = spawn(process.execPath, [PROGRAM, 'serve', 'proxy'], {
@@ -44,6 +51,7 @@ export async function startProxyCrew(
       DAYPASS_PROXY_PROCESSES: String(processes),
       DAYPASS_PROXY_METRICS_PORT: '0',
       DAYPASS_LOG_LEVEL: 'info',
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
     },
     // the channel ends it when the tests are killed
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

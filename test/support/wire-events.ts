@@ -9,6 +9,7 @@ import { Unanswered } from '../../proxy/watch/unanswered.ts'
 /** Turns the two directions of a connection into events, as the relay does, without any sockets. */
 export class WireEvents {
   readonly screen = new Screen()
+  readonly unanswered = new Unanswered()
   readonly #events: Events
   readonly #connection: number
   readonly #client: ClientWatch
@@ -17,16 +18,16 @@ export class WireEvents {
   constructor(events: Events, connection: number) {
     this.#events = events
     this.#connection = connection
-    const { screen } = this
+    const { screen, unanswered } = this
     const watching = {
       events,
       connection,
       screen,
-      unanswered: new Unanswered(),
+      unanswered,
       counters: new Counters(),
     }
     this.#client = new ClientWatch(watching)
-    this.#server = new ServerWatch(watching)
+    this.#server = new ServerWatch(watching, this.#client)
   }
 
   opened(body: object, now: number): void {
@@ -42,7 +43,7 @@ export class WireEvents {
   }
 
   closed(why: string, now: number): void {
-    this.#client.finish(now)
+    this.#client.endCopy(now)
     this.#server.finish(now)
     this.#tell(EVENT.closed, { why }, now)
   }

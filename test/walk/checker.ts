@@ -1,9 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DateTime } from 'luxon'
 import { rows } from '../../db/store.ts'
+import { sentenceOf } from '../../lib/errors.ts'
+import type { SessionId } from '../../lib/ids.ts'
 import { listOurRoles, ungrantedLogins, violations } from '../support/oracles.ts'
-import { awaitGone, seconds } from '../support/oracles-ends.ts'
-import { runOn } from '../support/world.ts'
+import {
+  ACCESS_ENDS_MS,
+  awaitGone,
+  describeLeft,
+  listLeft,
+  seconds,
+} from '../support/oracles-ends.ts'
+import { runOn, type World } from '../support/world.ts'
 import { secretLeaks } from '../faults/secrets.ts'
 import type { Happening, History } from './history.ts'
 import type { Outage } from './nemesis.ts'
@@ -16,14 +24,75 @@ const RECORDED_MS = 60_000
 /** Everything ends at once, after everything was broken. */
 const QUIET_MS = 60_000
 
-/** Watches while the walk goes on: nobody may be able to log in before there is a GRANTED record. */
-export async function watch(stage: Stage, signal: AbortSignal): Promise<string[]> {
+/** What takes a removal's time: proxies have no part in it. */
+const OF_REMOVALS = /the store|the data source|the wire of the brokers|(kill -9|freeze) broker/
+/** What keeps the checker itself from looking, and a moment for its pools afterwards. */
+const OF_SERVERS = /the store|the data source/
+const POOLS_MS = 2_000
+
+/**
+ * Watches while the walk goes on: nobody may be able to log in before there is a GRANTED record, nor
+ * be there after the end for longer than is promised.
+ */
+export async function watch(
+  { world }: Stage,
+  {
+    history,
+    outages,
+    signal,
+  }: { history: History; outages: readonly Outage[]; signal: AbortSignal },
+): Promise<string[]> {
   const faults = new Set<string>()
+  const seen = { looks: 0, blind: 0 }
+  const judged = new Set<SessionId>()
   while (!signal.aborted) {
     await sleep(1_000)
-    for (const fault of await ungrantedLogins(stage.world).catch(() => [])) faults.add(fault)
+    const began = Date.now()
+    try {
+      const late = await overstayers(world, outages)
+      for (const fault of [...(await ungrantedLogins(world)), ...late.faults]) faults.add(fault)
+      seen.looks += 1
+      for (const id of late.judged) judged.add(id)
+    } catch (error) {
+      seen.blind += 1
+      if (lastEnd(outages, OF_SERVERS) + POOLS_MS < began) {
+        faults.add(`the checker could not look: ${sentenceOf(error)}`)
+      }
+    }
   }
-  return [...faults]
+  const { looks, blind } = seen
+  const outcome = `${String(looks)} looks, ${String(blind)} in vain, ${String(judged.size)} ends judged`
+  history.write({ who: 'checker', what: 'watch', outcome })
+  return judged.size > 0 ? [...faults] : [...faults, `the checker saw no end: ${outcome}`]
+}
+
+/** I2 while things break: who is there longer after an end than is promised, from when all was mended. */
+async function overstayers(
+  world: World,
+  outages: readonly Outage[],
+): Promise<{ readonly faults: string[]; readonly judged: readonly SessionId[] }> {
+  const before = new Date(Date.now() - ACCESS_ENDS_MS).toISOString()
+  const over = await rows<{ id: SessionId }>(
+    world.owner.db,
+    `select id
+       from sessions
+      where granted_at is not null
+        and least(ended_at, end_at) < cast(:before as timestamptz)`,
+    { before },
+  )
+  const ids = over.map(({ id }) => id)
+  const left = await listLeft(world, ids)
+  // asked afterwards: what broke while we looked is not held against anybody
+  if (lastEnd(outages, OF_REMOVALS) > Date.parse(before)) return { faults: [], judged: [] }
+  const there = left.filter(({ login, backends }) => login || backends > 0)
+  const promised = seconds(ACCESS_ENDS_MS)
+  const faults = there.map((role) => `I2: ${describeLeft(role)} over ${promised} after the end`)
+  return { faults, judged: ids }
+}
+
+/** When the last of such outages was over; Infinity while one lasts. */
+function lastEnd(outages: readonly Outage[], of: RegExp): number {
+  return Math.max(0, ...outages.filter(({ what }) => of.test(what)).map(({ to }) => to))
 }
 
 /** Everything that must hold once all is mended and all sessions are over. */

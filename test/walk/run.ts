@@ -57,7 +57,8 @@ async function walk(on: Stage): Promise<number> {
   )
   const walking = Promise.all(clients.map((client) => client.walk(over.signal)))
   const breaking = nemesis.walk(over.signal)
-  const watching = watch(on, over.signal)
+  const { outages } = nemesis
+  const watching = watch(on, { history, outages, signal: over.signal })
   await sleep(minutes * 60_000)
   over.abort()
   await Promise.all([walking, breaking])

@@ -1,5 +1,5 @@
 import { decodeBinary, inHex } from './binary-values.ts'
-import type { Cut } from '../../statements/digests.ts'
+import { withoutBrokenEnd, type Cut } from '../../statements/digests.ts'
 import type { Decode } from '../../wire/body.ts'
 import type { RawParameter } from '../../wire/client-messages.ts'
 
@@ -18,6 +18,9 @@ export interface Parameter extends RawParameter {
   readonly text?: string
 }
 
+/** A value's share of an array, and a string's own fields. */
+const VALUE_BYTES = 24
+
 /** text, json, bpchar, varchar (pg_type.dat). */
 const TEXT_TYPES: ReadonlySet<number> = new Set([25, 114, 1042, 1043])
 
@@ -31,6 +34,16 @@ export function readValues(
   decode: Decode,
 ): StatementValue[] {
   return parameters.map((parameter, index) => readValue(parameter, types[index] ?? 0, decode))
+}
+
+/** What values take in memory, roughly, in bytes. */
+export function weightOfValues(values: readonly StatementValue[]): number {
+  let weight = 0
+  for (const value of values) {
+    const text = typeof value === 'string' ? value : value?.text
+    weight += VALUE_BYTES + (text?.length ?? 0)
+  }
+  return weight
 }
 
 /** True when a type that is not known yet would make a value readable. */
@@ -54,5 +67,5 @@ function beginning(
   { binary, oid, decode }: { binary: boolean; oid: number; decode: Decode },
 ): string {
   if (binary && !TEXT_TYPES.has(oid)) return inHex(bytes, oid)
-  return decode(bytes, 0, bytes.length).replace(/\ufffd+$/, '')
+  return withoutBrokenEnd(decode(bytes, 0, bytes.length))
 }

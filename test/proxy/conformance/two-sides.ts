@@ -71,11 +71,17 @@ export class TwoSides {
     await this.world.close()
   }
 
-  /** A logged-in connection of one side. */
+  /** A logged-in connection of one side; one that is not let in is closed. */
   async connect(side: Side, login: Partial<Login> = {}): Promise<RawClient> {
     const client = await RawClient.connect(side.port)
-    await logIn(client, { ...this.login, ...login })
-    return client
+    try {
+      await logIn(client, { ...this.login, ...login })
+      return client
+    } catch (error) {
+      // half open as it is, it would keep this process alive
+      client.close()
+      throw error
+    }
   }
 
   /** Runs a script on both, logged in, and compares every byte of the answers. */

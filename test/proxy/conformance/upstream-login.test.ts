@@ -75,6 +75,15 @@ describe('the login at a data source', () => {
     await assert.rejects(loggedIn({ early }), /broke the protocol/)
   })
 
+  it('[13] keeps no more of what is said in it than a server has to say', async () => {
+    const report = message('S', 'n\0', 'v'.repeat(60_000), '\0')
+    const endless = Array.from({ length: 18 }, () => report)
+    await assert.rejects(loggedIn({ early: endless }), /broke the protocol/)
+    await assert.rejects(loggedIn({ late: endless }), /broke the protocol/)
+    const { greetings } = await loggedIn({ early: endless.slice(0, 8), late: endless.slice(0, 8) })
+    assert.equal(greetings.behindKey.length, 8)
+  })
+
   it('[13] refuses a second cancel key', async () => {
     const late = [message('K', Buffer.alloc(8))]
     await assert.rejects(loggedIn({ late }), /broke the protocol/)

@@ -120,7 +120,7 @@ describe('the journal of a proxy', () => {
     const failure = await failureOf(client.query(`insert into goods (name) values ('unrecorded')`))
     isFull = false
     assert.equal(failure.code, '53100')
-    assert.match(failure.message, /can not be recorded/)
+    assert.match(failure.message, /can't be recorded/)
     assert.deepEqual(await world.onShop(`select from goods where name = 'unrecorded'`), [])
 
     const next = clientOf(proxy.port, granted)

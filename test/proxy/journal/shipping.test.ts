@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import {
   appendFileSync,
   mkdtempSync,
@@ -11,6 +11,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serialize } from 'pg-protocol'
+import pg from 'pg'
+import { isRowFault } from '../../../db/row-faults.ts'
 import { StatementCopy } from '../../../db/statement-copy.ts'
 import type { StatementRow } from '../../../db/statement-log.ts'
 import type { SessionId } from '../../../lib/ids.ts'
@@ -18,13 +20,16 @@ import { silentLog } from '../../../lib/log.ts'
 import { openingKey, publicBytesOf } from '../../../lib/seal.ts'
 import { deliver } from '../../../proxy/journal/deliver.ts'
 import { EVENT } from '../../../proxy/journal/events.ts'
+import { tellGaps } from '../../../proxy/journal/gaps.ts'
 import { Journal } from '../../../proxy/journal/journal.ts'
 import { Shipper } from '../../../proxy/journal/shipper.ts'
+import { weightOf } from '../../../proxy/journal/statement-rows.ts'
 import { ANSWER, Conversation } from '../../support/conversation.ts'
 import { GrantedWorld } from '../../support/granted.ts'
 import { until } from '../../support/until.ts'
 
 const KEY = openingKey(randomBytes(32))
+const PROXY = '00000000-0000-4000-8000-000000000001'
 const PREPARE = serialize.parse({ name: 's1', text: 'select $1::text', types: [25] })
 const RUN = [
   serialize.bind({ statement: 's1', values: ['one'] }),
@@ -32,6 +37,40 @@ const RUN = [
   serialize.sync(),
 ]
 const RAN = [ANSWER.bound, ANSWER.row, ANSWER.done('SELECT 1'), ANSWER.ready]
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function rowOf(fields: Partial<StatementRow>): StatementRow {
+  return {
+    sessionId: '1',
+    organizationId: randomUUID(),
+    connectionId: randomUUID(),
+    number: 1,
+    part: 1,
+    partOf: 1,
+    kind: 'simple',
+    text: '',
+    textBytes: 0,
+    textDigest: null,
+    values: [],
+    statementName: null,
+    portalName: null,
+    startedAt: '2026-06-01T10:00:00.000Z',
+    milliseconds: 1,
+    tag: null,
+    rows: 0,
+    bytes: 0,
+    copyDigest: null,
+    sqlstate: null,
+    message: null,
+    outcome: 'ok',
+    transaction: 'I',
+    rolledBack: false,
+    ...fields,
+  }
+}
 
 describe('shipping', () => {
   let world: GrantedWorld
@@ -69,6 +108,7 @@ describe('shipping', () => {
       progress,
       log: silentLog,
       deliver: deliverBatch,
+      missing: (gaps) => tellGaps({ store: world.store, proxyId: PROXY, log: silentLog }, gaps),
     })
     shipper.start()
     return shipper
@@ -140,8 +180,12 @@ describe('shipping', () => {
     const journal = journalIn(dir)
     const shipper = shipping(dir, journal)
     assert.deepEqual(
-      (await shown(id, 2)).map(([, text]) => text),
-      ['select 1', 'select 3'],
+      (await shown(id, 3)).map(([, text]) => text),
+      [
+        'select 1',
+        '[a part of the recording is missing here: it was damaged on the disk of the proxy]',
+        'select 3',
+      ],
     )
     await until('the damaged file', () =>
       Promise.resolve(readdirSync(dir).some((name) => name.endsWith('.journal.damaged'))),
@@ -298,6 +342,71 @@ describe('shipping', () => {
     assert.match(readFileSync(join(dir, 'statements.refused'), 'utf8'), /"nobody".*select 2/)
   })
 
+  it('stores what took a megabyte to bind or to prepare once, however often it runs', async () => {
+    const dir = folder()
+    const { id } = await world.grant()
+    const journal = journalIn(dir)
+    const values = Array.from({ length: 15 }, () => 'v'.repeat(60 * 1024))
+    const text = `select $1 /* ${'t'.repeat(60 * 1024)} */`
+    const parts = 'select 1;'.repeat(2000)
+    // more than a string can hold
+    const [times, answered] = [700, 200]
+    const done = (count: number) => Array.from({ length: count }, () => ANSWER.done('SELECT 1'))
+    const talk = new Conversation(journal, { session: id })
+    talk.ask(serialize.parse({ name: 's', text }), serialize.bind({ statement: 's', values }))
+    talk.ask(...Array.from({ length: times }, () => serialize.execute({})), serialize.sync())
+    talk.answer(ANSWER.parsed, ANSWER.bound, ...done(times), ANSWER.ready)
+    talk
+      .ask(serialize.query(parts))
+      .answer(...done(answered), ANSWER.ready)
+      .close()
+    journal.commit()
+    const shipper = shipping(dir, journal)
+    await until('all of it', () => Promise.resolve(shipper.stats.shipped === times + answered))
+    assert.equal(await shipper.stop(), true)
+    journal.close()
+
+    const statements = await world.statements(id, times + answered)
+    const [first, second] = statements
+    assert.ok(first && second)
+    // not by deepEqual, which would print them
+    assert.ok(first.text === text && JSON.stringify(first.values) === JSON.stringify(values))
+    assert.ok(second.text === text.slice(0, 1024))
+    assert.deepEqual([second.textBytes, second.textDigest], [text.length, sha256(text)])
+    const json = JSON.stringify(values)
+    assert.deepEqual(second.values, [
+      { text: '[all 15 as with No. 1]', bytes: json.length, sha256: sha256(json) },
+    ])
+    const [part, next] = statements.slice(times)
+    assert.deepEqual([part?.text.length, next?.text.length], [parts.length, 1024])
+    assert.equal(next?.textBytes, parts.length)
+  })
+
+  it('carries a batch in pieces that the store can take, and gets past what is too large', async () => {
+    const row = rowOf({ text: 'x'.repeat(1024 * 1024) })
+    const sizes: number[] = []
+    const part = {
+      copy: (batch: readonly StatementRow[]) => {
+        sizes.push(batch.length)
+        return Promise.resolve()
+      },
+    }
+    const deps = { folder: folder(), db: world.store.db, copy: part, log: silentLog }
+    await deliver(
+      deps,
+      Array.from({ length: 10 }, () => row),
+    )
+    assert.deepEqual(sizes, [4, 4, 2])
+    const tooLarge = Object.assign(new pg.DatabaseError('too large', 9, 'error'), { code: '54000' })
+    assert.ok(isRowFault(tooLarge))
+    assert.ok(isRowFault(new RangeError('Invalid string length')))
+    // all that a peer has a say in counts
+    const long = 'x'.repeat(1000)
+    for (const field of ['text', 'message', 'statementName', 'portalName', 'tag'] as const) {
+      assert.ok(weightOf(rowOf({ [field]: long })) >= 1000, field)
+    }
+  })
+
   it('stores every character as it was, and a NUL as Unicode shows it', async () => {
     const dir = folder()
     const { id } = await world.grant()
@@ -323,7 +432,7 @@ describe('shipping', () => {
     journal.close()
   })
 
-  it('leaves what it can not open where a person finds it, and goes on', async () => {
+  it("leaves what it can't open where a person finds it, and goes on", async () => {
     const dir = folder()
     const { id } = await world.grant()
     const foreign = new Journal({

@@ -4,7 +4,6 @@ import { serialize } from 'pg-protocol'
 import { WireError } from '../../../proxy/errors.ts'
 import { Body, decodeUtf8 } from '../../../proxy/wire/body.ts'
 import * as client from '../../../proxy/wire/client-messages.ts'
-import { decoderOf } from '../../../proxy/wire/encodings.ts'
 import { LARGE_MOST, LENGTH_FIELD } from '../../../proxy/wire/limits.ts'
 import * as server from '../../../proxy/wire/server-messages.ts'
 import * as encode from '../../../proxy/wire/to-client.ts'
@@ -182,20 +181,6 @@ describe('proxy/wire/server-messages', () => {
     )
 
     assert.deepEqual(kinds, ['cleartext password', 'other', 'md5 password'])
-  })
-})
-
-describe('proxy/wire/encodings', () => {
-  it('reads text in the encodings that PostgreSQL names', () => {
-    for (const [name, bytes, text] of [
-      ['UTF8', [0xc3, 0xa9], 'é'],
-      ['LATIN1', [0xe9, 0x80], 'é\u0080'],
-      ['SJIS', [0x83, 0x5c], 'ソ'],
-      ['WIN1251', [0xe9], 'й'],
-      ['SQL_ASCII', [0x61], 'a'],
-    ] as const) {
-      assert.equal(decoderOf(name)(Buffer.from(bytes), 0, bytes.length), text)
-    }
   })
 })
 

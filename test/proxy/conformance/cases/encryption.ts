@@ -144,6 +144,7 @@ export function encryptionCases(sides: () => TwoSides): void {
             : RawClient.connect(where))
           canceler.say(cancelRequest(client.pid, client.key))
           await canceler.ended()
+          canceler.close()
           assert.equal(canceler.heard.length, 0)
           const error = (await client.until('Z')).find(({ type }) => type === 'E')
           assert.equal(fieldsOf(error ?? assert.fail())['C'], '57014')

@@ -1,4 +1,9 @@
-import { unicodeUnescaped, type StringStyle, type StringToken } from './string-constants.ts'
+import {
+  contentOf,
+  unicodeUnescaped,
+  type StringStyle,
+  type StringToken,
+} from './string-constants.ts'
 
 /** How a connection reads backslashes in plain constants (standard_conforming_strings = off). */
 export interface SqlDialect {
@@ -8,7 +13,13 @@ export interface SqlDialect {
 /** As much of PostgreSQL's lexical structure as is needed to find its string constants. */
 export type SqlToken =
   | StringToken
-  | { readonly kind: 'word'; readonly word: string; readonly end: number }
+  | {
+      readonly kind: 'word'
+      readonly word: string
+      /** In double quotes: its letters are not folded. */
+      readonly isQuoted: boolean
+      readonly end: number
+    }
   | { readonly kind: 'blank'; readonly end: number }
   | { readonly kind: 'other'; readonly end: number }
 
@@ -29,12 +40,37 @@ const ESCAPED_REST = /[^'\\]*(?:(?:''|\\[^])[^'\\]*)*\\?/y
  */
 const JOINT = /'[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*'/y
 const COMMENT_MARK = /\/\*|\*\//g
+const UNICODE_QUOTE = /u&['"]/iy
+const UESCAPE = /uescape/iy
 
 /** The token that begins at this place. Always ends behind it, so that a scan comes to its end. */
 export function nextToken(text: string, at: number, dialect: SqlDialect): SqlToken {
-  const blank = matchEnd(BLANK, text, at) ?? matchEnd(LINE_COMMENT, text, at)
+  const token = tokenAt(text, at, dialect)
+  const isUnicode = text[at + 1] === '&' && matchEnd(UNICODE_QUOTE, text, at) !== undefined
+  return isUnicode ? withItsEscape(text, { token, at }, dialect) : token
+}
+
+/** `UESCAPE '!'` behind U&"p!0061ssword" says how that reads, and is a part of it. */
+function withItsEscape(
+  text: string,
+  { token, at }: { token: SqlToken; at: number },
+  dialect: SqlDialect,
+): SqlToken {
+  const word = matchEnd(UESCAPE, text, blanksEnd(text, token.end))
+  if (word === undefined) return token
+  const constant = tokenAt(text, blanksEnd(text, word), dialect)
+  if (constant.kind !== 'string') return token
+  const escape = contentOf(constant)
+  if (escape.length !== 1) return token
+  const { end } = constant
+  if (token.kind === 'string') return { ...token, escape, end }
+  if (token.kind !== 'word') return token
+  return { ...token, word: unicodeUnescaped(quotedName(text, at, token.end), escape), end }
+}
+
+function tokenAt(text: string, at: number, dialect: SqlDialect): SqlToken {
+  const blank = blankEnd(text, at)
   if (blank !== undefined) return { kind: 'blank', end: blank }
-  if (text.startsWith('/*', at)) return { kind: 'blank', end: commentEnd(text, at) }
 
   const prefixed = text[at] === "'" ? at + 1 : matchEnd(PREFIXED, text, at)
   if (prefixed !== undefined)
@@ -44,13 +80,38 @@ export function nextToken(text: string, at: number, dialect: SqlDialect): SqlTok
 
   const quotedWord = matchEnd(QUOTED_WORD, text, at)
   if (quotedWord !== undefined) {
-    const name = text.slice(text.indexOf('"', at) + 1, quotedWord).replace(/"$/, '')
+    const name = quotedName(text, at, quotedWord)
     const word = text[at] === '"' ? name : unicodeUnescaped(name)
-    return { kind: 'word', word, end: quotedWord }
+    return { kind: 'word', word, isQuoted: true, end: quotedWord }
   }
   const wordEnd = matchEnd(WORD, text, at)
-  if (wordEnd !== undefined) return { kind: 'word', word: text.slice(at, wordEnd), end: wordEnd }
+  if (wordEnd !== undefined) {
+    return { kind: 'word', word: text.slice(at, wordEnd), isQuoted: false, end: wordEnd }
+  }
   return { kind: 'other', end: matchEnd(NUMBER, text, at) ?? at + 1 }
+}
+
+/** What stands between double quotes; the last of them may be missing. */
+function quotedName(text: string, at: number, end: number): string {
+  return text
+    .slice(text.indexOf('"', at) + 1, end)
+    .replace(/"$/, '')
+    .replaceAll('""', '"')
+}
+
+function blanksEnd(text: string, at: number): number {
+  let end = at
+  for (let blank = blankEnd(text, end); blank !== undefined; blank = blankEnd(text, end)) {
+    end = blank
+  }
+  return end
+}
+
+/** Where a stretch of spaces or a comment ends; undefined where neither begins. */
+function blankEnd(text: string, at: number): number | undefined {
+  const blank = matchEnd(BLANK, text, at) ?? matchEnd(LINE_COMMENT, text, at)
+  if (blank !== undefined) return blank
+  return text.startsWith('/*', at) ? commentEnd(text, at) : undefined
 }
 
 function quotedConstant(

@@ -8,6 +8,8 @@ export interface StringToken {
   /** What stands between the quotes, joined where the constant goes on in another line. */
   readonly raw: string
   readonly style: StringStyle
+  /** Of a `unicode` one with UESCAPE: the character in place of the backslash. */
+  readonly escape?: string
 }
 
 /** How a constant is written: as it is, or with quotes doubled, backslash escapes, or U& escapes. */
@@ -18,8 +20,8 @@ const MAY_HIDE = /'[ \t\f\v]*(?:--|[\r\n])|\\|u&['"]/i
 /** \n, octal, \x41, \u0041, \U00000041, and any other character for itself. */
 const ESCAPE =
   /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^]))|''/g
-/** Inside U&: \0041, \+000041 and the backslash itself. UESCAPE with another character is not read. */
-const UNICODE_ESCAPE = /\\(?:([0-9a-f]{4})|\+([0-9a-f]{6})|\\)|''/gi
+/** Inside U&: \0041, \+000041 and the backslash itself. */
+const UNICODE_ESCAPE = unicodeEscape('\\')
 const CONTROLS: ReadonlyMap<string, string> = new Map([
   ['b', '\b'],
   ['f', '\f'],
@@ -35,7 +37,7 @@ export function mayHideWords(text: string): boolean {
 }
 
 /** What a constant says, with its pieces joined and its escapes read as the database reads them. */
-export function contentOf({ raw, style }: StringToken): string {
+export function contentOf({ raw, style, escape }: StringToken): string {
   switch (style) {
     case 'dollar':
       return raw
@@ -44,22 +46,31 @@ export function contentOf({ raw, style }: StringToken): string {
     case 'escaped':
       return raw.replace(ESCAPE, unescaped)
     case 'unicode':
-      return unicodeUnescaped(raw)
+      return unicodeUnescaped(raw, escape)
   }
 }
 
-/** What stands between the quotes of a constant that says this. */
-export function contentAs(content: string, style: StringStyle): string {
+/** What stands between the quotes of such a constant that says this. */
+export function contentAs(
+  content: string,
+  { style, escape = '\\' }: Pick<StringToken, 'style' | 'escape'>,
+): string {
   if (style === 'dollar') return content
   const quoted = content.replaceAll("'", "''")
-  return style === 'plain' ? quoted : quoted.replaceAll('\\', '\\\\')
+  return style === 'plain' ? quoted : quoted.replaceAll(escape, escape + escape)
 }
 
 /** A text of a U&'...' constant or U&"..." name without its escapes. */
-export function unicodeUnescaped(raw: string): string {
-  return raw.replace(UNICODE_ESCAPE, (found: string, short?: string, long?: string) =>
-    found === "''" ? "'" : codePoint(short ?? long, 16, '\\'),
+export function unicodeUnescaped(raw: string, escape = '\\'): string {
+  const pattern = escape === '\\' ? UNICODE_ESCAPE : unicodeEscape(escape)
+  return raw.replace(pattern, (found: string, short?: string, long?: string) =>
+    found === "''" ? "'" : codePoint(short ?? long, 16, escape),
   )
+}
+
+function unicodeEscape(escape: string): RegExp {
+  const mark = escape.replace(/[^\w]/, '\\$&')
+  return new RegExp(`${mark}(?:([0-9a-fA-F]{4})|\\+([0-9a-fA-F]{6})|${mark})|''`, 'g')
 }
 
 function unescaped(

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { getRow, rows } from '../../db/store.ts'
+import { GrantedWorld, type Granted, type TestProxy } from '../support/granted.ts'
+import { beginTls, SlowClient } from '../support/slow-client.ts'
+
+const TLS_FOLDER = path.join(import.meta.dirname, '..', 'support', 'tls')
+const CERT = path.join(TLS_FOLDER, 'cert.pem')
+const MOST_MS = 2_000
+
+/** A way for a session to end. */
+interface Ending {
+  readonly title: string
+  readonly come: (world: GrantedWorld, granted: Granted) => Promise<unknown>
+  readonly sentence: RegExp
+}
+
+const ENDINGS: readonly Ending[] = [
+  {
+    title: 'that is terminated',
+    come: (world, { id }) => world.end(id, 'TERMINATED', 'admin'),
+    sentence: /^session [0-9]+ was terminated by admin; /,
+  },
+  {
+    title: 'that expires',
+    come: (world, { id }) =>
+      rows(
+        world.store.db,
+        `update sessions set end_at = now() - interval '1 second' where id = :id`,
+        { id },
+      ),
+    sentence: /^session [0-9]+ has expired; /,
+  },
+  {
+    title: 'whose requester is disabled',
+    come: (world, { id }) =>
+      rows(
+        world.store.db,
+        `update people set disabled_at = now()
+          where id = (select requester_id from sessions where id = :id)`,
+        { id },
+      ),
+    sentence: /^session [0-9]+ is over: its requester is disabled; /,
+  },
+]
+
+describe('a session that ends while its client logs in', () => {
+  let world: GrantedWorld
+  let plain: TestProxy
+  let encrypting: TestProxy
+
+  before(async () => {
+    world = await GrantedWorld.make()
+    plain = await world.startProxy()
+    const tls = { cert: CERT, key: path.join(TLS_FOLDER, 'key.pem') }
+    encrypting = await world.startProxy({ proxy: { host: '127.0.0.1', port: 0, tls } })
+  })
+  after(() => world.close())
+
+  for (const { title, come, sentence } of ENDINGS) {
+    it(`opens nothing behind a TLS handshake: one ${title}`, async () => {
+      const granted = await world.grant()
+      const handshake = await beginTls(encrypting.port, readFileSync(CERT))
+      await come(world, granted)
+      const over = performance.now()
+      const client = new SlowClient(await handshake.finish(), granted)
+      await client.sayName()
+      await client.chooseMechanism()
+      await client.prove()
+      await assertRefused(client, { granted, over, sentence })
+    })
+
+    it(`opens nothing behind a proof that was under way: one ${title}`, async () => {
+      const granted = await world.grant()
+      const client = await SlowClient.connect(plain.port, granted)
+      await client.sayName()
+      await client.chooseMechanism()
+      await come(world, granted)
+      const over = performance.now()
+      await client.prove()
+      await assertRefused(client, { granted, over, sentence })
+    })
+  }
+
+  async function assertRefused(
+    client: SlowClient,
+    { granted, over, sentence }: { granted: Granted; over: number; sentence: RegExp },
+  ): Promise<void> {
+    const { sqlstate, message } = await client.outcome()
+    await client.closed()
+    const took = performance.now() - over
+    assert.equal(sqlstate, '28000')
+    assert.match(message, sentence)
+    assert.ok(took < MOST_MS, `${String(took)} ms`)
+    const { count } = await getRow<{ count: number }>(
+      world.store.db,
+      'select count(*)::int as count from connections where session_id = :id',
+      { id: granted.id },
+    )
+    assert.equal(count, 0)
+    const backends = `select from pg_stat_activity where usename = '${granted.username}'`
+    assert.equal((await world.onShop(backends)).length, 0)
+  }
+})
