@@ -270,11 +270,8 @@ describe('a comparison of a data source with the store', () => {
       [one.username, two.username],
     )
     assert.deepEqual(
-      found.map(({ rule, key }) => [rule, key]),
-      [
-        ['role_altered', one.id],
-        ['role_altered', two.id],
-      ],
+      found.map(({ rule, key }) => `${rule} ${key}`).toSorted(),
+      [one, two].map(({ id }) => `role_altered ${id}`).toSorted(),
     )
     assert.match(found[0]?.detail ?? '', /its comment was changed.*set right again/)
     for (const session of [one, two]) await shop.cancel(session)
