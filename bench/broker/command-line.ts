@@ -7,6 +7,8 @@ export interface BenchSizes {
   readonly sessions: number
   /** Grants one after another. */
   readonly rounds: number
+  /** What is measured: grants, starts, ends. */
+  readonly parts: readonly string[]
 }
 
 /** Reads the sizes of a run. */
@@ -16,12 +18,14 @@ export function readCommandLine(): BenchSizes {
       roles: { type: 'string', default: '10000' },
       sessions: { type: 'string', default: '1000' },
       rounds: { type: 'string', default: '60' },
+      only: { type: 'string', default: 'grants,starts,ends' },
     },
   })
   return {
     roles: count('roles', values.roles),
     sessions: count('sessions', values.sessions),
     rounds: count('rounds', values.rounds),
+    parts: values.only.split(','),
   }
 }
 

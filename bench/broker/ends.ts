@@ -8,7 +8,9 @@ import { percentile, type Figure } from './figures.ts'
 import { awaitLogins } from './grants.ts'
 import { awaitCount, storeNow, type BenchWorld } from './world.ts'
 
-const LEAD_MS_PER_SESSION = 300
+const LEAD_MS_PER_SESSION = 120
+/** What removal may take before the bench gives up. */
+const REMOVAL_MS = 180_000
 /** Users that are connected when their time ends: as many as the data source comfortably holds. */
 const CONNECTED = 100
 const POLL_MS = 20
@@ -81,16 +83,21 @@ async function watch(bench: BenchWorld, ids: readonly SessionId[], endMs: number
   const superuser = new pg.Client({ connectionString: bench.world.shop.superuserUrl })
   await superuser.connect()
   let lastSeen = endMs
+  let looking = Promise.resolve()
+  const look = async (): Promise<void> => {
+    const { rowCount } = await superuser.query(
+      `select from pg_stat_activity where usename like 'dp\\_mark\\_%' limit 1`,
+    )
+    if (rowCount === 1) lastSeen = await storeNow(bench)
+  }
   const poll = setInterval(() => {
-    void superuser
-      .query(`select from pg_stat_activity where usename like 'dp\\_mark\\_%' limit 1`)
-      .then(async ({ rowCount }) => {
-        if (rowCount === 1) lastSeen = await storeNow(bench)
-      })
+    looking = looking.then(look)
   }, POLL_MS)
+  const deadlineMs = endMs - (await storeNow(bench)) + REMOVAL_MS
   const removed = `select cast(count(*) as integer) as count from sessions where removed_at is not null and id in (${ids.join(', ')})`
-  await awaitCount(bench.store, removed, { least: ids.length, deadlineMs: 180_000 })
+  await awaitCount(bench.store, removed, { least: ids.length, deadlineMs })
   clearInterval(poll)
+  await looking
   await superuser.end()
   return lastSeen - endMs
 }

@@ -87,14 +87,31 @@ export async function runOn<Row extends pg.QueryResultRow>(
   sql: string,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 15_000 })
   // a server that ends the connection says so to the statement under way, and then once more
   client.on('error', () => undefined)
   await client.connect()
   try {
-    return (await client.query<Row>(sql, [...values])).rows
+    const answer = await againWhenRaced(() => client.query<Row>(sql, [...values]))
+    return answer.rows
   } finally {
     await client.end()
+  }
+}
+
+const RACED_TRIES = 5
+
+/**
+ * PostgreSQL refuses one of two GRANTs, REVOKEs or DROP OWNEDs that change one object's rights at
+ * once ("tuple concurrently updated"), and the broker may be at it: a DBA would try again.
+ */
+export async function againWhenRaced<Answer>(query: () => Promise<Answer>): Promise<Answer> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await query()
+    } catch (error) {
+      if (tried === RACED_TRIES || !String(error).includes('tuple concurrently')) throw error
+    }
   }
 }
 
