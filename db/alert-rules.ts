@@ -39,6 +39,7 @@ export const ALERT_TITLES: Readonly<Record<AlertRule, string>> = {
   role_altered: 'A session user was altered by hand',
   lock_held: 'Somebody held up the work on a session user',
   password_changed: 'A password was changed in a session',
+  recording_gap: 'A part of a recording is missing',
   residue: 'A session left something behind',
   direct_access: 'Session users may reach the data source past the proxy',
   data_source_unreachable: "A data source can't be reached",

@@ -148,6 +148,21 @@ export async function listLastingPasswordChanges(
   return found.map(({ key }) => key)
 }
 
+/** Gaps in recordings that were told of lately; what is missing stays so, and their records say it. */
+export async function listRecentGaps(db: Db, organizationId: string): Promise<string[]> {
+  const found = await rows<{ key: string }>(
+    db,
+    `select key
+       from alerts
+      where organization_id = :organizationId
+        and rule = 'recording_gap'
+        and resolved_at is null
+        and seen_at > now() - make_interval(days => :days)`,
+    { organizationId, days: GAP_TOLD_DAYS },
+  )
+  return found.map(({ key }) => key)
+}
+
 /**
  * Takes down that a comparison failed; the first of several in a row says since when. True for that
  * first one.
@@ -189,6 +204,9 @@ export async function giveUpAfter(tx: Transaction, milliseconds: number): Promis
 
 /** SQL: a broker is at work on the job `j` at this moment. */
 const IS_CLAIMED = 'j.claimed_until > now()'
+
+/** Nobody can end a gap: so long it is told of. */
+export const GAP_TOLD_DAYS = 7
 
 /** Past this many of a kind, one alert more tells nobody anything. */
 const AT_MOST = 200

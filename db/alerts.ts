@@ -15,6 +15,7 @@ export const ALERT_RULES = [
   'role_altered',
   'lock_held',
   'password_changed',
+  'recording_gap',
   'residue',
   'direct_access',
   'data_source_unreachable',

@@ -17,7 +17,9 @@ const DEADLINE_MS = 300_000
 /** A reader may be slow to take what was fetched, and holds no lock that anyone waits for; milliseconds. */
 const SLOW_READER_MS = 120_000
 /** Records that are fetched at once: a download's memory is about this many, however long it is. */
-const BATCH_SIZE = 500
+const BATCH_SIZE = 100
+/** So few that their text is short-lived: what is larger waits in memory for the great collection. */
+const YIELDED_AT_ONCE = 25
 /** Where a month holds more, to walk through it costs less than to look each up and to sort them. */
 const LOOKED_UP_AT_MOST = 20_000
 
@@ -76,12 +78,23 @@ async function* readWindows(
   }
 }
 
+/** The store reads the next batch while this one is on its way to the reader. */
 async function* readCursor(
   tx: Transaction,
 ): AsyncGenerator<readonly AuditRecord[], void, undefined> {
-  for (;;) {
-    const batch = await rows<RecordRow>(tx, `fetch forward ${String(BATCH_SIZE)} from records_read`)
+  for (let coming = fetchBatch(tx); ;) {
+    const batch = await coming
     if (batch.length === 0) return
-    yield batch.map(parseRecord)
+    coming = fetchBatch(tx)
+    for (let start = 0; start < batch.length; start += YIELDED_AT_ONCE) {
+      yield batch.slice(start, start + YIELDED_AT_ONCE).map(parseRecord)
+    }
   }
+}
+
+function fetchBatch(tx: Transaction): Promise<RecordRow[]> {
+  const coming = rows<RecordRow>(tx, `fetch forward ${String(BATCH_SIZE)} from records_read`)
+  // where the reader leaves nobody waits for it, and its error is told by whatever comes next
+  coming.catch(() => undefined)
+  return coming
 }

@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import type { Scope } from './scope.ts'
 import { findSession } from './sessions.ts'
-import { findRow, getRow, rows, type Db, type Transaction } from './store.ts'
+import { preparedRows, rows, type Db, type Transaction } from './store.ts'
 
 /** One client's connection through a proxy, as a reader sees it. */
 export interface Connection {
@@ -33,12 +33,12 @@ export interface NewConnection {
  * The lock makes that count true for proxies that ask in the same moment.
  */
 export async function openConnection(tx: Transaction, opened: NewConnection): Promise<boolean> {
-  await rows(
+  await preparedRows(
     tx,
     `select pg_advisory_xact_lock(hashtextextended('daypass connections', cast(:sessionId as bigint)))`,
     { sessionId: opened.sessionId },
   )
-  const row = await findRow(
+  const claimed = await preparedRows(
     tx,
     `insert into connections (id, organization_id, session_id, proxy_id, database, client_ip, application_name,
                               opened_at)
@@ -53,33 +53,47 @@ export async function openConnection(tx: Transaction, opened: NewConnection): Pr
   returning id`,
     { ...opened, most: opened.most ?? null },
   )
-  return row !== undefined
+  return claimed.length > 0
 }
 
-/** Notes the process that serves a connection on the data source. */
-export async function setBackend(tx: Transaction, id: string, backendPid: number): Promise<void> {
-  await getRow(
+/** Notes the process that serves a connection on the data source; returns when, by the store's clock. */
+export async function setBackend(
+  tx: Transaction,
+  id: string,
+  backendPid: number,
+): Promise<DateTime<true>> {
+  const [noted] = await preparedRows<Noted>(
     tx,
     `   update connections
            set backend_pid = :backendPid
          where id = :id
-     returning id`,
+     returning date_trunc('milliseconds', clock_timestamp()) as at`,
     { id, backendPid },
   )
+  if (noted === undefined) throw new Error(`connection ${id} has vanished`)
+  return noted.at
 }
 
-/** Notes that a connection is over and why; false when that was known. */
-export async function closeConnection(tx: Transaction, id: string, why: string): Promise<boolean> {
-  const row = await findRow(
+/** Notes that a connection is over and why; returns when, or undefined where that was known. */
+export async function closeConnection(
+  tx: Transaction,
+  id: string,
+  why: string,
+): Promise<DateTime<true> | undefined> {
+  const [noted] = await preparedRows<Noted>(
     tx,
     `   update connections
            set closed_at = greatest(clock_timestamp(), opened_at), close_reason = :why
          where id = :id
            and closed_at is null
-     returning id`,
+     returning closed_at as at`,
     { id, why },
   )
-  return row !== undefined
+  return noted?.at
+}
+
+interface Noted {
+  readonly at: DateTime<true>
 }
 
 /** A connection that a proxy left open when it crashed. */

@@ -1066,6 +1066,8 @@ table statements (
 
 CREATE INDEX statements_by_session ON ONLY public.statements USING btree (session_id, started_at, number, part)
 
+CREATE INDEX statements_that_failed ON ONLY public.statements USING btree (session_id, started_at, connection_id, number, part) WHERE ((kind = 'gap'::text) OR (outcome = 'error'::text) OR (sqlstate IS NOT NULL))
+
 grant select on statements to daypass_auditor
 
 grant select on statements to daypass_portal

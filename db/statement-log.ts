@@ -76,6 +76,22 @@ export async function appendStatements(
   return appended.map(({ connectionId, number }) => ({ connectionId, number: Number(number) }))
 }
 
+/** The number of the newest statement that is known of each of these connections; absent without one. */
+export async function highestNumbers(
+  db: Db,
+  connections: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const found = await rows<{ connection: string; number: string }>(
+    db,
+    `select connection_id as connection, max(number) as number
+       from statements
+      where connection_id = any (cast(:connections as uuid[]))
+      group by connection_id`,
+    { connections },
+  )
+  return new Map(found.map(({ connection, number }) => [connection, Number(number)]))
+}
+
 /** The values as the store keeps them, in JSON. */
 export function bindValuesText(values: StatementRow['values']): string {
   if (values.length === 0) return '[]'

@@ -174,7 +174,8 @@ export function patienceOf(milliseconds: number): Bindings {
 
 /** An instant as PostgreSQL is told it: ISO-8601, UTC, milliseconds. */
 export function iso(at: DateTime<true>): string {
-  return at.toUTC().toISO({ suppressMilliseconds: false })
+  // what luxon writes too, in a fraction of the time: a file has millions of them
+  return new Date(at.toMillis()).toISOString()
 }
 
 /** True where the error is the violation of the constraint so named. */

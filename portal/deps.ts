@@ -14,7 +14,7 @@ export interface PortalDeps {
   readonly proxyAddress?: Address | undefined
   /** How long a request may wait for the store, in milliseconds. */
   readonly answerWithinMs?: number | undefined
-  /** How long a page of records waits for its counts, in milliseconds; its script asks again for longer. */
+  /** How long a page with its records waits for their counts, in milliseconds; its script asks again for longer. */
   readonly countWithinMs?: number | undefined
   /** Shown on the sign-in page of a demo, and nowhere else. */
   readonly demoAccounts?: readonly DemoAccount[] | undefined

@@ -1,3 +1,4 @@
+import type { DateTime } from 'luxon'
 import { getGate, type Gate } from '../broker/sessions/gate.ts'
 import { appendRecord, type Action } from '../db/audit-log.ts'
 import { closeConnection, listLeftOpen, setBackend } from '../db/connections.ts'
@@ -9,6 +10,7 @@ import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { uuidv7 } from '../lib/ids.ts'
 import { Repeats } from './repeats.ts'
+import { redactValue } from './statements/redaction.ts'
 
 /** What is said of a connection beside whose it is. */
 export interface ConnectionFacts {
@@ -54,9 +56,9 @@ export class Attendance {
   /** Written before the client is let in: what can't be recorded doesn't happen. */
   async opened(gate: Gate, facts: ConnectionFacts, backendPid: number): Promise<void> {
     await this.#deps.store.change(async (tx) => {
-      await setBackend(tx, facts.id, backendPid)
+      const at = await setBackend(tx, facts.id, backendPid)
       const details = { backend_pid: String(backendPid) }
-      await record(tx, gate, facts, { action: 'connection.opened', outcome: 'ok', details })
+      await record(tx, gate, facts, { at, action: 'connection.opened', outcome: 'ok', details })
     })
   }
 
@@ -67,7 +69,9 @@ export class Attendance {
 
   /** The right secret, and still no: `claimed` where a connection row waits to be closed. */
   refused(gate: Gate, facts: ConnectionFacts, refusal: Refused): void {
-    const { sqlstate, sentence } = refusal
+    const { sqlstate } = refusal
+    // it may quote the name of a database, and somebody gave a whole connection string for one
+    const sentence = redactValue(refusal.sentence)
     const { store } = this.#deps
     this.#later(() =>
       store.change(async (tx) => {
@@ -76,14 +80,16 @@ export class Attendance {
     )
     this.#repeats.note(facts.clientIp, `${gate.id} ${sqlstate}`, (attempts) => {
       const details = { sqlstate, why: sentence, attempts: String(attempts) }
-      const said: Said = { action: 'connection.refused', outcome: 'refused', details }
-      this.#later(() => store.change((tx) => record(tx, gate, facts, said)))
+      const said = { action: 'connection.refused', outcome: 'refused', details } as const
+      this.#later(() =>
+        store.change(async (tx) => record(tx, gate, facts, { at: await storeTime(tx), ...said })),
+      )
     })
   }
 
   /** A wrong secret, or a name that nobody has: then without a gate. */
   strange(username: string, clientIp: string, gate: Gate | undefined): void {
-    const name = Array.from(username).slice(0, LONGEST_NAME).join('')
+    const name = Array.from(redactValue(username)).slice(0, LONGEST_NAME).join('')
     this.#repeats.note(clientIp, name, (attempts) => {
       this.#later(() => this.#recordStranger({ name, clientIp, attempts, gate }))
     })
@@ -124,8 +130,10 @@ export class Attendance {
 
   #close(gate: Gate, facts: ConnectionFacts, why: string): Promise<void> {
     return this.#deps.store.change(async (tx) => {
-      if (!(await closeConnection(tx, facts.id, why))) return
+      const at = await closeConnection(tx, facts.id, why)
+      if (at === undefined) return
       await record(tx, gate, facts, {
+        at,
         action: 'connection.closed',
         outcome: 'ok',
         details: { why },
@@ -166,6 +174,7 @@ export interface Refused {
 }
 
 interface Said {
+  readonly at: DateTime<true>
   readonly action: Action
   readonly outcome: 'ok' | 'refused'
   readonly details: Readonly<Record<string, string>>
@@ -175,8 +184,9 @@ async function record(
   tx: Transaction,
   { organization, requester, snapshot, dataSource }: Gate,
   facts: ConnectionFacts,
-  { action, outcome, details }: Said,
+  { at, action, outcome, details }: Said,
 ): Promise<void> {
+  const database = redactValue(facts.database)
   const origin: Origin = {
     actor: { type: 'person', id: requester.id, name: requester.username },
     organization,
@@ -184,13 +194,13 @@ async function record(
     authMethod: 'scram',
     clientIp: facts.clientIp,
   }
-  await appendRecord(tx, origin, await storeTime(tx), {
+  await appendRecord(tx, origin, at, {
     action,
     area: 'connections',
     outcome,
-    subject: { type: 'connection', id: facts.id, name: facts.database },
+    subject: { type: 'connection', id: facts.id, name: database },
     dataSource: { id: dataSource.id, name: dataSource.name },
     session: snapshot,
-    details: { database: facts.database, application_name: facts.applicationName, ...details },
+    details: { database, application_name: facts.applicationName, ...details },
   })
 }

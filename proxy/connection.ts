@@ -25,7 +25,9 @@ import type { OnTheWay } from './on-the-way.ts'
 import { PeerGone } from './peer.ts'
 import { fatal, Refusal, SQLSTATE } from './refusal.ts'
 import { Relay } from './relay.ts'
+import { redactValue } from './statements/redaction.ts'
 import type { ServerTls } from './tls.ts'
+import { silenceOf, tooSlow, watchUnproven } from './unproven.ts'
 import { logIn, type Upstream } from './upstream.ts'
 import { startupValue, type StartupMessage } from './wire/startup.ts'
 import { encodeAuthenticationOk, encodeBackendKey, encodeReady } from './wire/to-client.ts'
@@ -49,6 +51,8 @@ export interface ProxyDeps {
   /** Makes the salts of names that nobody has. */
   readonly mockSecret: Buffer
   readonly limits: ProxyLimits
+  /** How often connections are looked at in which nothing moves, in milliseconds. */
+  readonly lookMs: number
   readonly failures: LoginFailures
   /** Every relay at work. */
   readonly relays: Set<Relay>
@@ -67,11 +71,8 @@ interface Arrived extends Admitted {
   readonly unwatch: () => void
 }
 
-/** PostgreSQL's own words where its authentication_timeout has passed. */
-const tooSlow = (): Refusal =>
-  new Refusal(SQLSTATE.queryCanceled, 'canceling authentication due to timeout')
-/** What of the time for a login may pass until the start-up packet: of 60 seconds 5. */
-const TO_SPEAK = 1 / 12
+/** Why a connection is over that never was there. */
+const LEFT_AT_LOGIN = 'the client hung up before the data source had let it in'
 
 /** One client's life up to the relay, which then lives by itself. Each step takes what the one before proved. */
 export async function serveClient(onTheWay: OnTheWay, deps: ProxyDeps): Promise<void> {
@@ -106,8 +107,7 @@ export async function serveClient(onTheWay: OnTheWay, deps: ProxyDeps): Promise<
 
 /** Until it has spoken nothing is known of a client: its place may be somebody else's soon. */
 async function greetSoon(onTheWay: OnTheWay, { tls, limits }: ProxyDeps): Promise<Greeting> {
-  const seconds = Math.max(1, limits.handshakeSeconds * TO_SPEAK)
-  const timer = setTimeout(() => onTheWay.refuse(tooSlow()), seconds * 1000)
+  const timer = setTimeout(() => onTheWay.refuse(tooSlow()), silenceOf(limits))
   try {
     return await greet(onTheWay.peer, tls)
   } finally {
@@ -118,12 +118,18 @@ async function greetSoon(onTheWay: OnTheWay, { tls, limits }: ProxyDeps): Promis
 async function authenticate(
   onTheWay: OnTheWay,
   { hello, channelBinding, clientIp }: Greeting & { hello: StartupMessage; clientIp: string },
-  { store, mockSecret, attendance, failures }: ProxyDeps,
+  deps: ProxyDeps,
 ): Promise<Gate> {
+  const { store, mockSecret, attendance, failures } = deps
   const { user } = hello
   const login = await findLogin(store.db, user)
   const verifier = login?.verifier ?? mockVerifier(mockSecret, user)
-  if ((await proves(onTheWay.peer, verifier, channelBinding)) && login) return login.gate
+  const unwatch = login && watchUnproven(onTheWay, login.gate, deps)
+  try {
+    if ((await proves(onTheWay.peer, verifier, channelBinding)) && login) return login.gate
+  } finally {
+    unwatch?.()
+  }
   attendance.strange(user, clientIp, login?.gate)
   await onTheWay.pause(failures.note(clientIp, user))
   throw new Refusal(SQLSTATE.invalidPassword, `password authentication failed for user "${user}"`)
@@ -139,7 +145,8 @@ async function enter(
     id: uuidv7(),
     clientIp,
     database: databaseFor(gate, database),
-    applicationName: startupValue(parameters, 'application_name') ?? '',
+    // some programs write all that they were started with in it
+    applicationName: redactValue(startupValue(parameters, 'application_name') ?? ''),
   }
   const admission = await admit(store, gate.id, {
     ...asked,
@@ -175,6 +182,11 @@ async function connect(onTheWay: OnTheWay, admitted: Admitted, deps: ProxyDeps):
     relay(onTheWay, { ...admitted, upstream, unwatch }, deps)
     isThere = true
   } catch (error) {
+    if (onTheWay.refusal === undefined && client.signal.aborted) {
+      // the data source has refused nothing: what failed is a login that we gave up
+      deps.attendance.closed(gate, facts, LEFT_AT_LOGIN)
+      throw new PeerGone(error)
+    }
     const refusal = onTheWay.refusal ?? refusalOf(error)
     deps.attendance.refused(gate, facts, { sqlstate: refusal.sqlstate, sentence: refusal.message })
     throw onTheWay.refusal ?? error

@@ -19,7 +19,7 @@ import { journalFolder, leftFolders } from './journal/folders.ts'
 import { startRecording } from './journal/recording.ts'
 import { sampleOf, type RecordingSample, type Sample } from './metrics/sample.ts'
 import type { Relay } from './relay.ts'
-import { ProxyServer } from './server.ts'
+import { LOOK_MS, ProxyServer } from './server.ts'
 import { readServerTls } from './tls.ts'
 import { endUnkept } from './unkept.ts'
 
@@ -36,6 +36,8 @@ export interface ProxyParts {
   /** For tests: stands in for the disk under the journal. */
   readonly write?: JournalOptions['write']
   readonly sync?: JournalOptions['sync']
+  /** For tests: see ProxyDeps. */
+  readonly lookMs?: number
   /** For tests: stands in for the end of the process, which a disk that keeps nothing leads to. */
   readonly exit?: (code: number) => void
   /** Undefined for a process that has its port to itself. */
@@ -101,6 +103,7 @@ export async function startProxy(parts: ProxyParts): Promise<RunningProxy> {
     key,
     mockSecret: derive(partKey, 'daypass mock scram'),
     limits,
+    lookMs: parts.lookMs ?? LOOK_MS,
     failures: new LoginFailures(limits.failedLogins),
     relays,
   })

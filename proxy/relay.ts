@@ -71,11 +71,13 @@ export class Relay {
   /** Begins, with the bytes that each side sent right behind its login. */
   start(early: { readonly client: Buffer; readonly upstream: Buffer }): void {
     const { journal, speaker } = this.#ends
-    this.#tell(EVENT.opened, speaker)
-    journal.live.opened(this.#number, () => ({
+    // of all settings only what the thread that ships reads: others hold what clients wrote into them
+    const introduce = (): OpenedBody => ({
       ...speaker,
       statuses: [['client_encoding', this.#screen.encoding]],
-    }))
+    })
+    this.#tell(EVENT.opened, introduce())
+    journal.live.opened(this.#number, introduce)
     if (early.upstream.length > 0) this.#serverChunk(early.upstream, early.upstream.length)
     if (early.client.length > 0) this.#clientChunk(early.client, early.client.length)
     this.#client.start({

@@ -13,7 +13,7 @@ import { Refusal, SQLSTATE } from './refusal.ts'
 const FAREWELL_MS = 3_000
 const FAREWELL_POLL_MS = 20
 /** How often connections are looked at in which nothing moves, in milliseconds. */
-const LOOK_MS = 1_000
+export const LOOK_MS = 1_000
 const STOPPING = 'the proxy is shutting down'
 
 /** Listens for clients, and ends those there are when it stops. */
@@ -33,7 +33,7 @@ export class ProxyServer {
     this.#looking = setInterval(() => {
       quiet.look(deps.relays)
       heldBack.look(deps.relays)
-    }, LOOK_MS).unref()
+    }, deps.lookMs).unref()
     const options = { allowHalfOpen: true, noDelay: true, ...KEEP_ALIVE }
     this.#server = createServer(options, (socket) => this.#accept(socket))
   }

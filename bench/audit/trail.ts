@@ -8,6 +8,7 @@ import { monthSql } from './month-sql.ts'
 /** How long the made-up trail goes back. */
 const MONTHS = 36
 const FILLING_AT_ONCE = 2
+const SEQS_A_MONTH = 100_000_000
 /** Of a hundred records so many belong to sessions, which have about so many records each. */
 const SESSION_SHARE = 0.75
 const RECORDS_A_SESSION = 9.9
@@ -48,7 +49,9 @@ export async function fillTrail(
         }
       }),
     )
-    await first.query(`select setval(pg_get_serial_sequence('records', 'seq'), $1)`, [records * 2])
+    await first.query(`select setval(pg_get_serial_sequence('records', 'seq'), $1)`, [
+      MONTHS * SEQS_A_MONTH,
+    ])
     await first.query(`drop table bench_people, bench_sources, bench_verbs, bench_steps`)
   } finally {
     await Promise.all(loaders.map((loader) => loader.end()))
@@ -127,12 +130,13 @@ async function fillMonth(
 ): Promise<void> {
   const tables = { records: `records_${month.name}`, payloads: `record_payloads_${month.name}` }
   const bounds = `for values from ('${iso(month.start)}') to ('${iso(month.start.plus({ months: 1 }))}')`
+  // by itself: it locks the whole trail, and the other loader with it
+  await loader.query(`drop table if exists ${tables.records}, ${tables.payloads}`)
   await loader.query('begin')
   for (const [child, parent] of [
     [tables.records, 'records'],
     [tables.payloads, 'record_payloads'],
   ] as const) {
-    await loader.query(`drop table if exists ${child}`)
     await loader.query(
       `create table ${child} (like ${parent} including defaults including constraints including generated)`,
     )
@@ -145,7 +149,7 @@ async function fillMonth(
     sessions: month.sessions,
     others: month.others,
     firstSession: month.number * 10_000_000,
-    firstSeq: month.number * 100_000_000,
+    firstSeq: month.number * SEQS_A_MONTH,
     words: WORDS,
   }
   await loader.query(bound(monthSql(tables.records, tables.payloads), values))

@@ -5,6 +5,7 @@ import { takeUntold, writeLetters, type Untold } from '../../db/alert-letters.ts
 import { listAlertPolicies, type AlertPolicy } from '../../db/alert-rules.ts'
 import {
   forgetFault,
+  GAP_TOLD_DAYS,
   giveUpAfter,
   keepFault,
   listFailingMail,
@@ -12,6 +13,7 @@ import {
   listLateEnds,
   listLateGrants,
   listLateRemovals,
+  listRecentGaps,
   listUnreachable,
   OVERDUE_LETTERS,
   type Watch,
@@ -110,6 +112,7 @@ async function lookEverywhere(deps: WatchDeps): Promise<void> {
       await apart(deps, watched.rule, () => look(deps, organization, { policy, watched }))
     }
     await apart(deps, 'password_changed', () => lookAtPasswords(deps, organization))
+    await apart(deps, 'recording_gap', () => lookAtGaps(deps, organization))
     await apart(deps, 'telling', () => tell(deps, organization, policies))
   }
 }
@@ -144,6 +147,15 @@ async function lookAtPasswords({ store }: WatchDeps, organization: Organization)
   await within(store, organization, async (tx, origin) => {
     const keep = await listLastingPasswordChanges(tx, organization.id)
     await resolveAlerts(tx, origin, await storeTime(tx), { rule: 'password_changed', keep })
+  })
+}
+
+/** The proxy raises these too; they are let go of after some days. */
+async function lookAtGaps({ store }: WatchDeps, organization: Organization): Promise<void> {
+  await within(store, organization, async (tx, origin) => {
+    const keep = await listRecentGaps(tx, organization.id)
+    const why = `it was told of for ${String(GAP_TOLD_DAYS)} days; the gap itself stays`
+    await resolveAlerts(tx, origin, await storeTime(tx), { rule: 'recording_gap', keep, why })
   })
 }
 

@@ -1,7 +1,7 @@
 import type { DateTime } from 'luxon'
 import type { SessionSnapshot } from '../../db/audit-log.ts'
 import { findLastMove } from '../../db/session-moves.ts'
-import { rows, type Db } from '../../db/store.ts'
+import { preparedRows, rows, type Db } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
 import type { SessionState } from './session.ts'
 
@@ -13,7 +13,7 @@ export interface Ending {
 
 /** Which of these sessions are over by now, by their state or by the store's clock. */
 export async function findEndings(db: Db, ids: readonly SessionId[]): Promise<Ending[]> {
-  const over = await rows<OverRow>(
+  const over = await preparedRows<OverRow>(
     db,
     `select s.id, s.state, s.end_reason as "reason", p.disabled_at is not null as "requesterDisabled"
        from sessions s

@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon'
 import type { SessionSnapshot } from '../../db/audit-log.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { Organization } from '../../db/person.ts'
-import { findRow, getRow, type Db } from '../../db/store.ts'
+import { preparedRows, type Db } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
 import { parseVerifier, type ScramVerifier } from '../../lib/scram.ts'
 import type { SessionState } from './session.ts'
@@ -46,7 +46,7 @@ export type Reached = Pick<
  * secret learns why it no longer opens anything; to a wrong one they look like nobody's.
  */
 export async function findLogin(db: Db, username: string): Promise<Login | undefined> {
-  const row = await findRow<Row>(
+  const [row] = await preparedRows<Row>(
     db,
     `${GATE}
       where u.username = :username
@@ -60,7 +60,9 @@ export async function findLogin(db: Db, username: string): Promise<Login | undef
 
 /** A session with its user, as it stands now. */
 export async function getGate(db: Db, id: SessionId): Promise<Gate> {
-  return parseRow(await getRow<Row>(db, `${GATE} where u.session_id = :id`, { id }))
+  const [row] = await preparedRows<Row>(db, `${GATE} where u.session_id = :id`, { id })
+  if (row === undefined) throw new Error(`session ${id} has no user`)
+  return parseRow(row)
 }
 
 /** An ended credential still tells its owner that the session is over; a replaced one tells nothing. */

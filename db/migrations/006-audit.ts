@@ -97,6 +97,10 @@ update record_payloads p
 create index payloads_by_values on record_payloads using gin (keys, payload_search(payload) gin_trgm_ops)
   with (gin_pending_list_limit = 1024);
 
+-- what failed in a recording of a hundred thousand statements, and what is missing from it
+create index statements_that_failed on statements (session_id, started_at, connection_id, number, part)
+  where kind = 'gap' or outcome = 'error' or sqlstate is not null;
+
 -- as before, with columns that the store itself fills in
 create or replace function add_partitions(month date) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$

@@ -19,6 +19,11 @@ export const WATCH_SCHEMAS = {
     reason: orNull(text),
     clientIp: orNull(text),
     outcome: text,
+    area: text,
+    company: text,
+    accountId: text,
+    subject: orNull(shape({ type: text, id: text, name: text })),
+    details: { type: 'object', additionalProperties: text },
   }),
   records: shape({ records: list(named('record')), next: orNull(text) }),
   finding: shape(

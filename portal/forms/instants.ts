@@ -21,6 +21,10 @@ export interface InstantReader {
 const INSTANT =
   /^((?:19|[2-8]\d)\d{2})-(\d{2})-(\d{2})(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d{1,9}))?)?(Z|[+\- ](?:0\d|1[0-4])(?::?[0-5]\d)?)?)?$/i
 
+const MINUTE_MS = 60_000
+/** Further than any zone is from UTC, and nearer than two changes of a zone are. */
+const DAY_MS = 24 * 60 * MINUTE_MS
+
 const UNREADABLE = 'Write a date and time such as 2026-11-23 10:00, or 2026-11-23T10:00:00Z.'
 
 /**
@@ -77,15 +81,30 @@ function readDay(wall: Wall, shown: string, { zone, day }: InstantReader): Insta
 }
 
 function readLocal(wall: Wall, shown: string, zone: string): InstantReading {
-  const at = DateTime.fromObject(wall, { zone })
-  if (!at.isValid) return mistake(UNREADABLE)
-  if (at.hour !== wall.hour || at.minute !== wall.minute || at.day !== wall.day) {
+  const meanings = meaningsOf(wall, zone)
+  const [only, other] = meanings
+  if (only === undefined) {
     return mistake(
       `${shown} does not exist in ${zone}: the clock is set forward then. Choose another time, or UTC as the time zone.`,
     )
   }
-  const meanings = at.getPossibleOffsets().sort((a, b) => a.toMillis() - b.toMillis())
-  return meanings.length > 1 ? twice(shown, zone, meanings) : { ok: true, value: at.toUTC() }
+  return other === undefined ? { ok: true, value: only.toUTC() } : twice(shown, zone, [only, other])
+}
+
+/**
+ * Every instant at which the zone's clocks show this, the earlier first. Luxon guesses one from
+ * today's offset, and is an hour off beside a change in a zone that has moved since.
+ */
+function meaningsOf(wall: Wall, zone: string): readonly DateTime<true>[] {
+  const shown = DateTime.fromObject(wall, { zone: 'utc' }).toMillis()
+  const offsetAt = (at: number): number => DateTime.fromMillis(at, { zone }).offset
+  const offsets = new Set([offsetAt(shown - DAY_MS), offsetAt(shown + DAY_MS)])
+  return [...offsets]
+    .map((offset) => ({ offset, at: shown - offset * MINUTE_MS }))
+    .filter(({ offset, at }) => offsetAt(at) === offset)
+    .sort((a, b) => a.at - b.at)
+    .map(({ at }) => DateTime.fromMillis(at, { zone }))
+    .filter((at) => at.isValid)
 }
 
 /** Said so that it can be done where a field takes no offset, as those of browsers do. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RequestHandler } from 'express'
 import type { AuditUserScope } from '../../db/audit-filter.ts'
 import { countChoices } from '../../db/audit-choices.ts'
@@ -18,8 +19,10 @@ import { AUDIT_VIEWS, everythingIn } from '../presenters/audit-views.ts'
 import { render } from '../render.ts'
 import { bareShell, isPart, openShell, zonesOf } from '../shell.ts'
 
-/** First pages come at once, on ten million records too: what takes longer to count reads "many" until then. */
-const COUNTED_WITHIN_MS = 250
+/** Rows come at once, on ten million records too: what is not counted when they are there reads "many" at first. */
+const COUNTED_WITHIN_MS = 0
+/** A count that no page waits for any more is let go; milliseconds. */
+const COUNTING_MS = 30
 /** More news than this is told as "100+". */
 const NEWS_MOST = 100
 
@@ -33,12 +36,16 @@ export function auditPages(deps: PortalDeps) {
     const remembered = await rememberedBy(deps, scope, zones)
     const form = readAuditForm(req.query, zones, { remembered: remembered.zone })
     await remember(deps, req, { scope, form, before: remembered.kept })
+    const searching = search(deps, scope, form)
     // the script of a page that lacks a count asks for it again, and may wait
-    const patience = isPart(req) ? {} : { deadlineMs: deps.countWithinMs ?? COUNTED_WITHIN_MS }
+    const { countWithinMs = COUNTED_WITHIN_MS } = deps
+    const patience = isPart(req) ? {} : { deadlineMs: Math.max(COUNTING_MS, countWithinMs) }
+    const soon = <T>(counting: Promise<T>): Promise<T | undefined> =>
+      isPart(req) ? counting : noLaterThan(searching, countWithinMs, counting)
     const [searched, counts, all, saved] = await Promise.all([
-      search(deps, scope, form),
-      countChoices(db, scope, form.filter, patience),
-      countRecords(db, scope, everythingIn(form.view), patience),
+      searching,
+      soon(countChoices(db, scope, form.filter, patience)),
+      soon(countRecords(db, scope, everythingIn(form.view), patience)),
       listSavedFilters(db, scope),
     ])
     const usual = AUDIT_VIEWS[form.view].columns
@@ -71,6 +78,16 @@ export function auditPages(deps: PortalDeps) {
   }
 
   return { index, news, download: auditDownload(deps) }
+}
+
+/** What comes within so many milliseconds of something else; undefined where it does not. */
+function noLaterThan<T>(
+  other: Promise<unknown>,
+  graceMs: number,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  const late = other.then(() => sleep(graceMs, undefined, { ref: false }))
+  return Promise.race([work, late])
 }
 
 interface Searched {

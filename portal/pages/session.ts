@@ -82,7 +82,7 @@ export function sessionPages(deps: PortalDeps) {
 function whatEnds({ grantedAt }: Session): string {
   return grantedAt === null
     ? 'It was never granted, so there is nothing to remove.'
-    : 'Open connections are cut and the session user is removed.'
+    : 'Its connections are being cut, and its user is removed next: this page says when it is gone.'
 }
 
 /** Does what was posted and goes back to the session, or shows its page again with what to mend. */

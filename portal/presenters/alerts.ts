@@ -148,6 +148,8 @@ const ABOUT: Readonly<Record<AlertRule, string>> = {
     'Somebody on the data source took the lock under which Daypass makes and lets in a session user. Its connection is ended.',
   password_changed:
     'A statement through the proxy changed a password: PostgreSQL lets every user change their own.',
+  recording_gap:
+    'A part of the recording was lost on the disk of a proxy: what ran there is in no recording.',
   residue: 'Something that a session made or changed is still on the data source after it.',
   direct_access: 'A session user could log in to the data source without the proxy.',
   data_source_unreachable: "The broker can't compare a data source with the store.",

@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import type { AuditRecord, PrivateName } from '../../db/audit-record.ts'
+import { iso } from '../../db/store.ts'
 import { stampText, type TimeColumn } from './zones.ts'
 
 /** One column of a downloaded file. */
@@ -11,6 +12,7 @@ export interface AuditColumn {
 /** The columns of the Audit tab, then the same instants as ISO-8601 in UTC. */
 export function auditColumns(times: TimeColumn): AuditColumn[] {
   const local = (at: DateTime<true> | null): string => (at === null ? '' : stampText(at, times))
+  const utc = (at: DateTime<true> | null): string => (at === null ? '' : iso(at))
   const column = (heading: string, value: AuditColumn['value']): AuditColumn => ({ heading, value })
   return [
     column(`Log Timestamp (${times.suffix})`, ({ at }) => local(at)),
@@ -26,9 +28,9 @@ export function auditColumns(times: TimeColumn): AuditColumn[] {
     column('Data Source', ({ dataSource }) => dataSource ?? ''),
     column('Reason', reasonText),
     column('Client IP', clientIpText),
-    column('Log Time UTC', ({ at }) => at.toUTC().toISO()),
-    column('Session Start UTC', ({ start }) => start?.toUTC().toISO() ?? ''),
-    column('Session End UTC', ({ end }) => end?.toUTC().toISO() ?? ''),
+    column('Log Time UTC', ({ at }) => iso(at)),
+    column('Session Start UTC', ({ start }) => utc(start)),
+    column('Session End UTC', ({ end }) => utc(end)),
   ]
 }
 

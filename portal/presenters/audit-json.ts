@@ -1,4 +1,4 @@
-import type { AuditRecord } from '../../db/audit-record.ts'
+import type { AuditRecord, RecordBody } from '../../db/audit-record.ts'
 import type { SavedFilter } from '../../db/saved-filters.ts'
 import { iso } from '../../db/store.ts'
 import { isoOrNull } from './session-json.ts'
@@ -21,6 +21,13 @@ export interface RecordJson {
   readonly reason: string | null
   readonly clientIp: string | null
   readonly outcome: string
+  readonly area: string
+  /** The organization's name and number as they were then. */
+  readonly company: string
+  readonly accountId: string
+  /** What was acted on. */
+  readonly subject: NonNullable<RecordBody['subject']> | null
+  readonly details: Readonly<Record<string, string>>
 }
 
 /** Times in UTC with milliseconds; texts exactly as they were recorded. */
@@ -42,6 +49,11 @@ export function presentRecordJson(record: AuditRecord): RecordJson {
     reason: record.reason,
     clientIp: record.clientIp,
     outcome: record.outcome,
+    area: record.area,
+    company: record.body.organization.name,
+    accountId: record.body.organization.account_id,
+    subject: record.body.subject ?? null,
+    details: record.body.details ?? {},
   }
 }
 

@@ -103,10 +103,11 @@ const KINDS: Readonly<Partial<Record<ColumnName, AuditCell['kind']>>> = {
 }
 
 const LOOKS: Readonly<Partial<Record<ColumnName, string>>> = {
-  state: 'trim',
+  state: 'trim verb',
   actor: 'trim',
   requester: 'trim',
   roles: 'trim',
+  username: 'trim name',
   start: 'window-time',
   end: 'window-time',
   dataSource: 'trim',

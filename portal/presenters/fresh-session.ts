@@ -75,7 +75,7 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
       value: typed.justification,
       error: mistakes['justification'],
       longest: JUSTIFICATION_MOST,
-      hint: facts.justificationHint,
+      hint: facts.justificationHint && visible(facts.justificationHint),
     },
     zones: presentZones(shell.zones, typed.zone),
     preview: facts.preview,

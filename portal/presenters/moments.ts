@@ -1,6 +1,7 @@
 import { DateTime, IANAZone } from 'luxon'
+import { wallClock, type WallClock } from '../../lib/wall-clock.ts'
 import type { Countdown, Moment, ZoneChoice } from './pieces.ts'
-import { offsetText, zoneText } from './zones.ts'
+import { zoneText } from './zones.ts'
 
 /** The zones a reader sees times in. */
 export interface Zones {
@@ -12,8 +13,8 @@ export interface Zones {
 
 /** An instant in Central Manager's zone, and in the reader's own or in UTC beside it. */
 export function presentMoment(at: DateTime<true>, zones: Zones): Moment {
-  const central = at.setZone(zones.central)
-  const other = at.setZone(zones.own ?? 'utc')
+  const central = wallClock(at, zones.central)
+  const other = wallClock(at, zones.own ?? 'utc')
   return {
     iso: at.toUTC().toISO(),
     text: wallText(central),
@@ -85,6 +86,6 @@ export function zoneOf(choice: string, zones: Zones): string | undefined {
   return IANAZone.isValidZone(choice) ? choice : undefined
 }
 
-function wallText(at: DateTime): string {
-  return `${at.toFormat('yyyy-LL-dd HH:mm:ss')} ${offsetText(at)}`
+function wallText({ text, offset }: WallClock): string {
+  return `${text} ${offset}`
 }

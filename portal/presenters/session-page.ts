@@ -161,6 +161,7 @@ export function presentDecision(
     approvalHref: `${href}/approval`,
     denialHref: `${href}/denial`,
     roles,
+    labels: roles.map(visible),
     comment: { value: approval?.typed.comment ?? '', error: firstOf(approval, 'comment') },
     reason: { value: denial?.typed.reason ?? '', error: firstOf(denial, 'reason') },
   }

@@ -267,6 +267,8 @@ export interface Decision {
   readonly denialHref: string
   /** The roles this person may approve; an approval is of all of them. */
   readonly roles: readonly string[]
+  /** The same as they are shown. */
+  readonly labels: readonly string[]
   readonly comment: Field
   readonly reason: Field
 }

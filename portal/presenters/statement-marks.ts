@@ -32,8 +32,10 @@ export function marksOf(statement: Statement): StatementMark[] {
 }
 
 /** What a tag and an error don't say; undefined where one of them says it all. */
-export function outcomeOf({ kind, outcome, rolledBack }: Statement): string | undefined {
+export function outcomeOf(statement: Statement): string | undefined {
+  const { kind, outcome, rolledBack } = statement
   if (kind === 'gap') return 'Gap: what ran here is in no recording'
+  if (isUnsettled(statement)) return 'Outcome unknown: done, and whether it lasted was not seen'
   return OUTCOMES[outcome] ?? (rolledBack ? 'Rolled back by a later error' : undefined)
 }
 
@@ -44,14 +46,23 @@ const OUTCOMES: Readonly<Partial<Record<Statement['outcome'], string>>> = {
 }
 
 /** How a statement ended, for somebody who has never met the word. */
-export function explainOutcome({ kind, outcome, rolledBack }: Statement): string {
+export function explainOutcome(statement: Statement): string {
+  const { kind, outcome, rolledBack } = statement
   if (kind === 'gap') {
     return 'A part of the recording is missing here. Anything may have run on this connection in the meantime, and the text says what is known of it. The trail has a record of the gap.'
   }
   if (outcome === 'ok' && rolledBack) {
     return 'It succeeded, and was undone: an error later in the same batch took it back.'
   }
+  if (isUnsettled(statement)) {
+    return 'The data source had done it. Whether what it changed lasted was for the end of its batch to decide, and that end was not seen: the connection may have been cut before it.'
+  }
   return EXPLAINED[outcome]
+}
+
+/** Done, in a batch whose end nobody saw. */
+function isUnsettled({ outcome, tag }: Statement): boolean {
+  return outcome === 'unknown' && tag !== null
 }
 
 const EXPLAINED: Readonly<Record<Statement['outcome'], string>> = {

@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon'
 import { offsetText } from '../../lib/offset.ts'
+import { wallClock } from '../../lib/wall-clock.ts'
 import type { Moment } from './pieces.ts'
 
 export { offsetText }
@@ -25,9 +26,7 @@ export function timeColumn(zone: string, now: DateTime<true>): TimeColumn {
 
 /** `2026-11-23 11:00:00`, and its own offset behind it where the heading's would be wrong. */
 export function stampText(at: DateTime<true>, { zone, suffix }: TimeColumn): string {
-  const local = at.setZone(zone)
-  const offset = offsetText(local)
-  const text = local.toFormat('yyyy-LL-dd HH:mm:ss')
+  const { text, offset } = wallClock(at, zone)
   return offset === suffix ? text : `${text} ${offset}`
 }
 

@@ -45,6 +45,9 @@ export const UNSETTLED = 0x02
 export const COPY_BYTES = 13
 export const COPY_FINAL_BYTES = COPY_BYTES + 32
 
+/** The body of a Flush that had one, which the server takes for an error: any other has none. */
+export const REFUSED_FLUSH = Buffer.of(1)
+
 /** A run of rows, type `D` from the server: u32 count and f64 bytes of bodies since the last one. */
 export const ROWS_BYTES = 12
 

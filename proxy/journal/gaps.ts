@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
 import { DateTime } from 'luxon'
 import { getGate } from '../../broker/sessions/gate.ts'
+import { raiseAlert } from '../../db/alerts.ts'
 import { appendRecord } from '../../db/audit-log.ts'
 import { getDefaultOrganization } from '../../db/people.ts'
 import { isRowFault } from '../../db/row-faults.ts'
@@ -37,7 +38,7 @@ const PROXY: Actor = { type: 'system', id: 'proxy', name: 'proxy' }
 
 /**
  * Says what is missing where an auditor looks: in the recording, and as records of the trail, one for
- * each gap. Errors: the store's, and then it must be told again.
+ * each gap; and raises an alert for each session. Errors: the store's, and then it must be told again.
  */
 export async function tellGaps(deps: GapDeps, { rows, holes }: Gaps): Promise<void> {
   for (const [session, gaps] of bySession(rows)) {
@@ -78,10 +79,11 @@ async function tellSession(
   const id = await knownSession(tx, session)
   if (told.size === 0 || id === undefined) return
   const { organization, snapshot, dataSource } = await getGate(tx, id)
+  const at = await storeTime(tx)
   for (const gap of gaps.filter((row) => told.has(placeOf(row)))) {
     const { connectionId, number, startedAt, text } = gap
     const origin = { actor: PROXY, organization, correlationId: connectionId }
-    await appendRecord(tx, origin, await storeTime(tx), {
+    await appendRecord(tx, origin, at, {
       action: 'recording.gap',
       area: 'sessions',
       outcome: 'failed',
@@ -91,6 +93,13 @@ async function tellSession(
       details: { number: String(number), since: startedAt, missing: text },
     })
   }
+  await raiseAlert(tx, { actor: PROXY, organization, correlationId: randomUUID() }, at, {
+    rule: 'recording_gap',
+    key: id,
+    detail: `A part of the recording of session ${id} on ${dataSource.name} is missing: what ran there is not known. See the gap among its statements.`,
+    sessionId: id,
+    dataSourceId: dataSource.id,
+  })
 }
 
 async function knownSession(tx: Transaction, session: string): Promise<SessionId | undefined> {
@@ -110,7 +119,8 @@ async function tellHole({ store, proxyId }: GapDeps, hole: Hole): Promise<void> 
   await store.change(async (tx) => {
     const organization = await getDefaultOrganization(tx)
     const origin = { actor: PROXY, organization, correlationId: randomUUID() }
-    await appendRecord(tx, origin, await storeTime(tx), {
+    const moment = await storeTime(tx)
+    await appendRecord(tx, origin, moment, {
       action: 'recording.gap',
       area: 'sessions',
       outcome: 'failed',
@@ -121,6 +131,11 @@ async function tellHole({ store, proxyId }: GapDeps, hole: Hole): Promise<void> 
         ...(since > 0 ? { since: momentOf(since) } : {}),
         missing: bytes > 0 ? LOST : FORGOTTEN,
       },
+    })
+    await raiseAlert(tx, origin, moment, {
+      rule: 'recording_gap',
+      key: `${proxyId} ${basename(segment)} ${at}`,
+      detail: `A part of the journal of a proxy is lost (${basename(segment)}), and in it perhaps people who came and went: see recording.gap in the trail.`,
     })
   })
   noteTold(segment, at)

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { publishRunning } from '../../db/running-statements.ts'
 import { StatementCopy } from '../../db/statement-copy.ts'
+import { highestNumbers } from '../../db/statement-log.ts'
 import { openStore } from '../../db/store.ts'
 import { sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
@@ -33,6 +34,7 @@ const shipper = new Shipper({
   deliver: (batch) => deliver({ folder, db: store.db, copy, log }, batch),
   shipped: (batch) => raiseAlarms(alarms, batch),
   missing: (gaps) => tellGaps({ store, proxyId, log }, gaps),
+  highestNumbers: (connections) => highestNumbers(store.db, connections),
   tidy: () => say({ kind: 'tidy' }),
 })
 shipper.start()

@@ -88,6 +88,19 @@ function removeAll(folder: string): void {
   for (const number of segmentNumbers(folder)) removeSegment(join(folder, segmentName(number)))
 }
 
+/** What only grows, over all threads of a process. */
+type Counts = Pick<ShippingStats, 'shipped' | 'batches' | 'failures'>
+
+const NOTHING_COUNTED: Counts = { shipped: 0, batches: 0, failures: 0 }
+
+function sumOf(one: Counts, other: Counts): Counts {
+  return {
+    shipped: one.shipped + other.shipped,
+    batches: one.batches + other.batches,
+    failures: one.failures + other.failures,
+  }
+}
+
 /** Keeps a worker alive: while there is none the journal waits, and connections go on. */
 class ShippingThread {
   readonly #journal: Journal
@@ -96,12 +109,17 @@ class ShippingThread {
   readonly #url: URL
   readonly #watch: NodeJS.Timeout
   #told: ShippingStats
+  /** What threads that ended had counted. */
+  #counted = NOTHING_COUNTED
   /** When the worker told something last, on performance.now's clock. */
   #toldAt = performance.now()
   /** The journal's count of bytes at that moment. */
   #writtenThen = 0
   /** Looks in a row that found it silent; a process that was frozen takes none, so it counts none. */
   #silentLooks = 0
+  /** How many of them there may be: the first word may take as long as it ever may. */
+  #looksMost = LOOKS
+  readonly #looksAtFirst: number
   #restarts = 0
   #worker: Worker
   #restart: NodeJS.Timeout | undefined
@@ -111,13 +129,14 @@ class ShippingThread {
   constructor(options: RecordingOptions, journal: Journal) {
     const { folder, storeUrl, proxyId, key, log, silenceMs = SILENCE_MS } = options
     this.#url = options.worker ?? WORKER
+    this.#looksAtFirst = Math.ceil((LOOKS * SILENCE_MS) / silenceMs)
     this.#journal = journal
     this.#log = log
     const { progress } = journal
     this.#data = { folder, storeUrl, proxyId, privateKey: key, progress }
     // until it tells how much of it is in the store already
     const waitingBytes = bytesIn(folder)
-    this.#told = { waitingBytes, lagMs: 0, shipped: 0, batches: 0, failures: 0 }
+    this.#told = { waitingBytes, lagMs: 0, ...NOTHING_COUNTED }
     this.#writtenThen = journal.bytesWritten
     this.#worker = this.#begin()
     this.#watch = setInterval(() => this.#look(), silenceMs / LOOKS).unref()
@@ -125,9 +144,9 @@ class ShippingThread {
 
   get stats(): RecordingStats {
     const silentMs = performance.now() - this.#toldAt
-    const { waitingBytes, lagMs, ...counts } = this.#told
+    const { waitingBytes, lagMs } = this.#told
     return {
-      ...counts,
+      ...sumOf(this.#counted, this.#told),
       waitingBytes: waitingBytes + this.#journal.bytesWritten - this.#writtenThen,
       lagMs: silentMs > LATE_MS ? lagMs + silentMs : lagMs,
       silentMs,
@@ -155,6 +174,7 @@ class ShippingThread {
 
   #begin(): Worker {
     this.#silentLooks = 0
+    this.#looksMost = this.#looksAtFirst
     const worker = startThread(this.#url, this.#data)
     worker.on('message', (said: WorkerSays) => this.#hear(said))
     worker.on('error', (error) => {
@@ -162,6 +182,8 @@ class ShippingThread {
     })
     worker.on('exit', () => {
       this.#stopped?.(false)
+      this.#counted = sumOf(this.#counted, this.#told)
+      this.#told = { ...this.#told, ...NOTHING_COUNTED }
       if (this.#isStopping) return
       this.#restart = setTimeout(() => {
         this.#restarts += 1
@@ -173,7 +195,7 @@ class ShippingThread {
 
   #look(): void {
     this.#silentLooks += 1
-    if (this.#silentLooks <= LOOKS) return
+    if (this.#silentLooks <= this.#looksMost) return
     this.#silentLooks = 0
     this.#log.error({ silentMs: this.stats.silentMs }, 'the shipping thread is silent: it is ended')
     // where it had ended already, its successor is on the way
@@ -192,6 +214,7 @@ class ShippingThread {
     this.#toldAt = performance.now()
     this.#writtenThen = this.#journal.bytesWritten
     this.#silentLooks = 0
+    this.#looksMost = LOOKS
   }
 }
 

@@ -51,6 +51,8 @@ const MISSING = {
 export class Replay {
   readonly #sink: ReplaySink
   readonly #connections = new Map<number, Connection>()
+  /** Strange ones that may have records in the store from before. */
+  #unnumbered: Connection[] = []
   #life: string | undefined
   #now = 0
 
@@ -92,6 +94,19 @@ export class Replay {
   /** The time of the newest event, in milliseconds since 1970. */
   get now(): number {
     return this.#now
+  }
+
+  /** Ids of connections of which others must know how many records they have, before anything else is read. */
+  get unnumbered(): readonly string[] {
+    return this.#unnumbered.map(({ speaker }) => speaker.id)
+  }
+
+  /** Their records go on behind these; behind none where they have none. */
+  goOnBehind(highest: ReadonlyMap<string, number>): void {
+    for (const { speaker, tracker } of this.#unnumbered) {
+      tracker.state.ledger.number = highest.get(speaker.id) ?? 0
+    }
+    this.#unnumbered = []
   }
 
   /** What follows was written in this life; nobody waits any more for what was open in another. */
@@ -173,7 +188,10 @@ export class Replay {
     }
     for (const [index, opened] of live) {
       // it may only have come in front of its `opened`: what it says first will tell
-      if (!this.#connections.has(index)) this.#opened(index, opened).isStrange = true
+      if (this.#connections.has(index)) continue
+      const connection = this.#opened(index, opened)
+      connection.isStrange = true
+      this.#unnumbered.push(connection)
     }
   }
 

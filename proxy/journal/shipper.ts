@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turnOfLoop, setTimeout as sleep } from 'node:timers/promises'
 import type { StatementRow } from '../../db/statement-log.ts'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
@@ -23,6 +23,8 @@ export interface ShipperDeps {
   readonly shipped?: (batch: readonly StatementRow[]) => Promise<void>
   /** Told of what is missing, with the rows that say so: it stores them. While it throws, nothing goes on. */
   readonly missing: (gaps: Gaps) => Promise<void>
+  /** What is known of connections whose beginning is not: the highest number of each one's statements. */
+  readonly highestNumbers: (connections: readonly string[]) => Promise<ReadonlyMap<string, number>>
   /** Told where the segment being written could be followed by another: all in it is in the store. */
   readonly tidy?: () => void
 }
@@ -150,7 +152,8 @@ export class Shipper {
   async #run(): Promise<void> {
     while (!this.#stopping) {
       const done = await this.#step()
-      if (done !== 'more') await this.#pause()
+      if (done === 'more') await turnOfLoop()
+      else await this.#pause()
     }
   }
 
@@ -167,6 +170,9 @@ export class Shipper {
   async #step(): Promise<'more' | 'idle' | 'failed'> {
     try {
       const hasMore = this.#read()
+      const { unnumbered } = this.#replay
+      if (unnumbered.length > 0)
+        this.#replay.goOnBehind(await this.#deps.highestNumbers(unnumbered))
       if (this.#isDue(hasMore)) await this.#ship()
       this.#failing = 0
       this.#checkpoint()
@@ -184,7 +190,7 @@ export class Shipper {
   /** Takes groups off the journal up to a full batch; false where there are no more. */
   #read(): boolean {
     for (let groups = 0; groups < GROUPS_MOST; groups += 1) {
-      if (this.#isFull) return true
+      if (this.#isFull || this.#replay.unnumbered.length > 0) return true
       if (!this.#segments.read(this.#reader)) return false
       this.#idleSince = 0
     }

@@ -60,6 +60,7 @@ export class StatementsAsked {
       [FROM_CLIENT.close, (frame) => this.#close(this.#read(frame, readTarget))],
       [FROM_CLIENT.functionCall, (frame) => this.#functionCall(this.#read(frame, shortCall))],
       [FROM_CLIENT.sync, () => this.#sync()],
+      [FROM_CLIENT.flush, (frame) => this.#flush(frame)],
       [FROM_CLIENT.copyData, (frame) => this.#copyData(readCopyRun(this.#over(frame)))],
       [FROM_CLIENT.copyDone, () => this.#copyEnd()],
       [FROM_CLIENT.copyFail, () => this.#copyEnd()],
@@ -230,6 +231,11 @@ export class StatementsAsked {
     if (this.#queue.skipping) this.#names.forgetPlans()
     this.#queue.skipping = false
     this.#queue.push({ kind: 'sync' })
+  }
+
+  /** Nothing answers one, but the server refuses one with a body: everything up to the Sync is skipped. */
+  #flush({ length }: Frame): void {
+    if (length > 0 && !this.#queue.run?.copying) this.#expect({ kind: 'refused flush' })
   }
 
   #copyData(copied: CopyRun): void {

@@ -133,8 +133,10 @@ export class Ledger {
     this.#release(state)
   }
 
-  /** The connection is over. */
+  /** The connection is over, and with it a batch whose end nobody saw. */
   end(): void {
+    if (this.#state.transaction === 'I') this.#markRolledBack()
+    this.#doubt(this.#state.held.length)
     this.#release(null)
   }
 
@@ -148,10 +150,10 @@ export class Ledger {
     return execution
   }
 
-  /** An error before this ReadyForQuery undoes what succeeded in the same implicit transaction. */
+  /** An error before the end of the batch undoes what succeeded in the same implicit transaction. */
   #markRolledBack(): void {
     if (!this.#state.held.some(({ outcome }) => outcome === 'error')) return
-    const from = this.#state.held.findLastIndex(({ tag }) => ENDS_TRANSACTION.test(tag ?? '')) + 1
+    const from = this.#endOfTransaction() + 1
     const failed = this.#state.held.findLastIndex(({ outcome }) => outcome === 'error')
     for (const execution of this.#state.held.slice(from, failed)) {
       if (execution.outcome === 'ok') execution.rolledBack = !commitsItself(execution)
@@ -165,20 +167,35 @@ export class Ledger {
   }
 
   /**
-   * Too much to wait for the end of the batch. What an error may still take back has not ended well yet,
-   * and not badly; only the newest stays, which the end of the batch may fail.
+   * The first so many of those held go out without the end of their batch: what an error may still take
+   * back, or the end of the connection, has not ended well, and not badly.
    */
+  #doubt(count: number): void {
+    const { held, transaction } = this.#state
+    const ended = this.#endOfTransaction()
+    const isInBlock = transaction !== 'I' && ended === -1
+    for (const [at, execution] of held.slice(0, count).entries()) {
+      const isSettled = isInBlock || at <= ended || commitsItself(execution)
+      const { outcome, rolledBack } = execution
+      if (outcome === 'ok' && !rolledBack && !isSettled) execution.outcome = 'unknown'
+    }
+  }
+
+  /** Too much to wait for the end of the batch. Only the newest stays, which that end may fail. */
   #releaseUnsettled(): void {
     const { held } = this.#state
-    const ended = held.findLastIndex(({ tag }) => ENDS_TRANSACTION.test(tag ?? ''))
-    const isInBlock = this.#state.transaction !== 'I' && ended === -1
-    for (const [at, execution] of held.splice(0, held.length - 1).entries()) {
-      const isSettled = isInBlock || at <= ended || commitsItself(execution)
-      if (execution.outcome === 'ok' && !isSettled) execution.outcome = 'unknown'
+    const count = held.length - 1
+    this.#doubt(count)
+    if (this.#endOfTransaction() !== -1) this.#state.transaction = 'I'
+    for (const execution of held.splice(0, count)) {
       this.#sink.finished(finishedOf(execution, null))
     }
-    if (ended !== -1) this.#state.transaction = 'I'
     this.#heldBytes = EXECUTION_BYTES
+  }
+
+  /** Where the newest of those held stands that ended a transaction; -1 without one. */
+  #endOfTransaction(): number {
+    return this.#state.held.findLastIndex(({ tag }) => ENDS_TRANSACTION.test(tag ?? ''))
   }
 }
 

@@ -67,6 +67,9 @@ export function askedOfPortal(portal: Portal): Asked {
 export function rebind(portal: Portal, prepared: Prepared): void {
   portal.prepared = prepared
   portal.asked = askedWith(prepared, portal.name, portal.asked.values)
+  const { execution } = portal
+  // what is executed is read once more when the server comes to that; the record of a Bind alone is not
+  if (execution?.isOnlyBound && execution.outcome === undefined) execution.asked = portal.asked
 }
 
 function askedWith(

@@ -15,6 +15,8 @@ export type Pending =
   | PendingQuery
   | PendingCall
   | { readonly kind: 'sync' }
+  /** A Flush that the server will refuse, unless a COPY swallows it. */
+  | { readonly kind: 'refused flush' }
   /** CopyDone or CopyFail sent before the server said that it wants data. */
   | { readonly kind: 'copy end' }
 
@@ -142,15 +144,15 @@ export class StatementQueue {
   }
 
   /**
-   * The head begins to take COPY data: Syncs sent before the data's end are ignored by the server, and
-   * nothing else may stand there. Returns whether the end was already sent.
+   * The head begins to take COPY data: each Flush and Sync sent before the data's end is ignored by the
+   * server, and nothing else may stand there. Returns whether the end was already sent.
    */
   dropSyncsBeforeCopyEnd(): boolean {
     const { entries, first } = this.#state
     const taker = entries[first]
     if (!taker) return false
     let at = first + 1
-    while (entries[at]?.kind === 'sync') at += 1
+    while (isPassedOver(entries[at])) at += 1
     const isEnded = entries[at]?.kind === 'copy end'
     // moved to where the last of what is dropped was: nothing behind it has to move
     this.#state.first = isEnded ? at : at - 1
@@ -181,6 +183,10 @@ export class StatementQueue {
 export function executionOf(entry: Pending): Execution | undefined {
   if (entry.kind === 'bind') return entry.portal.execution
   return isRun(entry) ? entry.execution : undefined
+}
+
+function isPassedOver(entry: Pending | undefined): boolean {
+  return entry?.kind === 'sync' || entry?.kind === 'refused flush'
 }
 
 function isRun(entry: Pending): entry is PendingRun {

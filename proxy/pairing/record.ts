@@ -7,7 +7,8 @@ export type StatementKind = 'simple' | 'extended' | 'function call' | 'copy in' 
 
 /**
  * How it ended: `skipped` was sent behind an error and never ran; `aborted` had no answer when the
- * connection ended; `unknown` had an answer that says neither.
+ * connection ended; `unknown` had an answer that says neither, or was done in a batch whose end nobody
+ * saw, which decides whether it lasts.
  */
 export type StatementOutcome = 'ok' | 'error' | 'skipped' | 'aborted' | 'unknown'
 

@@ -12,7 +12,6 @@ const SOUGHT = z.object({ id: z.string(), pid: z.number(), proof: z.string() })
 /** Runs one of several processes on a port: its place and its siblings are reached by way of the first. */
 export async function startMember(parts: ProxyParts): Promise<RunningProxy> {
   outliveThePrimary()
-  endOnce()
   const line = new Line(primary(parts.log), parts.log)
   line.answer('stop', () => process.emit('SIGTERM'))
   const place = PLACE.safeParse(await line.ask('place')).data
@@ -32,14 +31,6 @@ export async function startMember(parts: ProxyParts): Promise<RunningProxy> {
  */
 function outliveThePrimary(): void {
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
-}
-
-/**
- * The primary asks everybody to end, and so may whoever ended it, by a signal to the whole group: the
- * second request must not break off what the first one began.
- */
-function endOnce(): void {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined)
 }
 
 function primary(log: Log): ChannelEnd {

@@ -1,4 +1,4 @@
-import { SecretPlaces } from './secret-places.ts'
+import { KEYWORD_FORM, SecretPlaces } from './secret-places.ts'
 import { nextToken, type SqlDialect, type SqlToken } from '../../lib/sql-tokens.ts'
 import { contentAs, contentOf, mayHideWords, type StringToken } from '../../lib/string-constants.ts'
 
@@ -7,12 +7,13 @@ export const REDACTED = '[redacted]'
 
 /** Nothing below can match in a text without one of these; most texts end here. */
 const CANDIDATE = /password|postgres(?:ql)?:\/\/|SCRAM-SHA-256\$|md5[0-9a-f]{32}/i
-/** libpq's `key=value` form begins with a key; code that mentions a password does not. */
-const KEYWORD_FORM = /^\s*\w+\s*=/
-/** A secret in that form: quoted, or up to a space, with backslash escapes. */
+/** A secret in libpq's `key=value` form: quoted, or up to a space, with backslash escapes. */
 const KEYWORD_SECRET = /(password\s*=\s*)(?:'(?:[^'\\]|\\[^])*'?|(?:[^\s\\]|\\[^])+)/gi
-/** A secret inside a connection URL, if an @ ends it; without one it is a port, and read past. */
-const URL_SECRET = /(postgres(?:ql)?:\/\/[^\s:@/]*:)([^\s@]*)(@?)/gi
+/**
+ * A secret inside a connection URL, if an @ ends it; without one it is a port, and read past. Some write an
+ * @ in it as it is: then the last one in front of the host is its end.
+ */
+const URL_SECRET = /(postgres(?:ql)?:\/\/[^\s:@/]*:)([^\s@]*(?:@[^\s@/?'"]*(?=@))*)(@?)/gi
 /** libpq's variable, as a shell reads it, wherever it stands. */
 const ENVIRONMENT_SECRET = /(pgpassword=)(?:'[^']*'?|"[^"]*"?|(?:[^\s\\]|\\[^])+)/gi
 /** libpq takes it among the parameters of a URL too. */

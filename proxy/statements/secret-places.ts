@@ -2,7 +2,14 @@ import type { SqlToken } from '../../lib/sql-tokens.ts'
 
 /** The words before a secret: `password '...'` of roles, OPTIONS (password '...', sslpassword '...'). */
 const SECRET_WORD = /^(?:ssl)?password$/i
-const ROLE_TEXT = /\b(?:alter|create)\s+(?:role|user)\b/i
+const ROLE_TEXT = /\b(?:alter|create)\s+(?:role|user|group|server)\b/i
+/** A connection URL that is put together behind this, or by format(). */
+const URL_PLACE = /postgres(?:ql)?:\/\/[^\s:@/]*:(?:$|%(?:[0-9]+\$)?[sL])/i
+/**
+ * libpq's `key=value` form begins with a key, and in a command of a shell it stands in quotes or behind an
+ * option's `=`; code that mentions a password does not look so.
+ */
+export const KEYWORD_FORM = /(?:^|["'=])\s*\w+\s*=/
 const PASSWORD = 'password'
 const SPACE = /\s/
 const WORD_CHARACTER = /\w/
@@ -16,6 +23,7 @@ type Statement = 'any' | 'verb' | 'role' | 'named role' | 'mapping' | 'options'
 const AFTER_VERB: Readonly<Record<string, Statement>> = {
   role: 'role',
   user: 'role',
+  group: 'role',
   server: 'mapping',
 }
 
@@ -60,7 +68,9 @@ export class SecretPlaces {
 
   /** Goes on behind a constant that says this: what it is put together with may be the secret. */
   passContent(content: string): void {
-    if (hasPlaceForSecret(content) && ROLE_TEXT.test(content)) this.#secretsFollow = true
+    const isPlace =
+      hasPlaceForSecret(content) && (ROLE_TEXT.test(content) || KEYWORD_FORM.test(content))
+    if (isPlace || URL_PLACE.test(content)) this.#secretsFollow = true
   }
 
   get #isOfRole(): boolean {
@@ -101,8 +111,15 @@ function hasPlaceForSecret(content: string): boolean {
 function isBehindPassword(content: string, end: number): boolean {
   let at = end
   while (at > 0 && content[at - 1] === "'") at -= 1
-  while (at > 0 && SPACE.test(content[at - 1] ?? '')) at -= 1
+  at = behindWord(content, at)
+  if (content[at - 1] === '=') at = behindWord(content, at - 1)
   const start = at - PASSWORD.length
   if (start < 0 || content.slice(start, at).toLowerCase() !== PASSWORD) return false
   return start === 0 || !WORD_CHARACTER.test(content[start - 1] ?? '')
+}
+
+function behindWord(content: string, end: number): number {
+  let at = end
+  while (at > 0 && SPACE.test(content[at - 1] ?? '')) at -= 1
+  return at
 }

@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.ts'
-import { EVENT, SCREENED } from '../journal/events.ts'
+import { EVENT, REFUSED_FLUSH, SCREENED } from '../journal/events.ts'
 import type { Screen } from '../statements/screening.ts'
 import { FROM_CLIENT } from '../wire/codes.ts'
 import { CLIENT_RULES } from '../wire/frame-rules.ts'
@@ -65,7 +65,8 @@ export class ClientWatch implements FrameHandler {
         return
       // nothing answers it, and it waits for nothing
       case FROM_CLIENT.flush:
-        this.#writer.bare(frame)
+        if (frame.length > 0) this.#refusedFlush()
+        else this.#writer.bare(frame)
         return
     }
     // between pieces of a COPY the server ignores only those two
@@ -77,6 +78,13 @@ export class ClientWatch implements FrameHandler {
     if (frame.type === FROM_CLIENT.copyData) {
       this.#copied().add(frame.bytes, frame.start, frame.end)
     } else this.#watching.screen.piece(frame)
+  }
+
+  /** One with a body is an error to the server, but not while it takes COPY data. */
+  #refusedFlush(): void {
+    const { unanswered } = this.#watching
+    if (!unanswered.isCopyingIn) unanswered.extended()
+    this.#writer.instead(FROM_CLIENT.flush, REFUSED_FLUSH)
   }
 
   #asked(frame: Frame): void {

@@ -101,6 +101,9 @@ export class ServerWatch implements FrameHandler {
     const { unanswered, screen } = this.#watching
     switch (frame.type) {
       case FROM_SERVER.commandComplete:
+        unanswered.answered()
+        this.#writer.whole(frame)
+        return
       case FROM_SERVER.parameterTypes:
         this.#writer.whole(frame)
         return
@@ -124,6 +127,12 @@ export class ServerWatch implements FrameHandler {
       case FROM_SERVER.copyBoth:
         unanswered.copyIn()
         break
+      case FROM_SERVER.copyOut:
+      case FROM_SERVER.copyDone:
+        break
+      // each is the end of an answer
+      default:
+        unanswered.answered()
     }
     this.#writer.bare(frame)
   }
@@ -139,10 +148,11 @@ export class ServerWatch implements FrameHandler {
   }
 
   #parameterStatus(frame: Frame): void {
-    this.#writer.whole(frame)
     try {
       const { bytes, start, end } = frame
       const [name, value] = readParameterStatus(this.#body.reset(bytes, start, end))
+      // others are read by nobody, and hold what clients wrote into them
+      if (name === 'client_encoding') this.#writer.whole(frame)
       this.#watching.screen.parameterStatus(name, value)
     } catch (error) {
       // a malformed one is for the client to judge

@@ -34,7 +34,7 @@ describe('the address of an admin login', () => {
     const calling = onAddress({ dataSource: world.dataSource, url: url.href }, () =>
       Promise.resolve('in'),
     ).catch((error: unknown) => String(error))
-    const answer = await Promise.race([calling, sleep(8_000, 'still waiting')])
+    const answer = await Promise.race([calling, sleep(15_000, 'still waiting', { ref: false })])
     hole.close()
 
     assert.match(answer, /can't be reached/)

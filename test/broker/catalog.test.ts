@@ -35,7 +35,7 @@ describe('what a session leaves behind', () => {
   const readCatalogs = async (): Promise<void> => {
     await rows(
       world.owner.db,
-      `update catalog_visits set visited_at = '-infinity', held_until = now()`,
+      `update catalog_visits set visited_at = '-infinity', held_until = now() - interval '1 second'`,
     )
     await broker.tick()
   }
@@ -62,7 +62,7 @@ describe('what a session leaves behind', () => {
       `update sessions set removed_at = removed_at - interval '1 minute'
         where id in (select session_id from session_catalogs where compared_at is null)`,
     )
-    await rows(world.owner.db, `update catalog_visits set held_until = now()`)
+    await rows(world.owner.db, `update catalog_visits set held_until = now() - interval '1 second'`)
     await broker.tick()
   }
   const as = async ({ username }: Session, ...statements: readonly string[]): Promise<void> => {

@@ -24,7 +24,8 @@ describe('sessions that end in one second', () => {
     await rows(
       world.owner.db,
       `update sessions
-          set start_at = start_at - interval '1 hour', end_at = now(), dies_at = now(),
+          set start_at = start_at - interval '1 hour', end_at = now() - interval '1 second',
+              dies_at = now() - interval '1 second',
               state_since = state_since - interval '1 hour'
         where id = any (cast(:ids as bigint[]))`,
       { ids },

@@ -138,7 +138,10 @@ describe('an extension of a session under way', () => {
     await bench.broker.tick()
     const waiting = await findExtensionJob(bench.world.owner.db, id)
     await mendLogin(sealed)
-    await rows(bench.world.owner.db, `update session_jobs set due_at = now(), claimed_until = null`)
+    await rows(
+      bench.world.owner.db,
+      `update session_jobs set due_at = now() - interval '1 second', claimed_until = null`,
+    )
     await bench.broker.tick()
 
     assert.ok(port > 0)

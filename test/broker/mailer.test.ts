@@ -7,6 +7,7 @@ import { startBroker } from '../../broker/main.ts'
 import { startMailer } from '../../broker/letters/mailer.ts'
 import { Outbox } from '../../broker/letters/outbox.ts'
 import { openMailServer } from '../../broker/letters/mail-server.ts'
+import { freePort } from '../../db/embedded.ts'
 import { claimMails, dropUnsendable, queueMail, tidyMails } from '../../db/mails.ts'
 import { rows, storeTime } from '../../db/store.ts'
 import { look, until } from '../support/broker.ts'
@@ -45,7 +46,8 @@ describe('the mailer', () => {
 
   const openMail = async (options: Parameters<typeof TestMailServer.open>[0] = {}) => {
     const mail = await TestMailServer.open(options)
-    closings.push(() => mail.close())
+    // last of all: it waits for those who are connected
+    closings.unshift(() => mail.close())
     return mail
   }
   const settingsFor = (smtpUrl: string) => ({
@@ -98,7 +100,8 @@ describe('the mailer', () => {
   }
 
   it('keeps letters while the server is down, tells of it, and sends them once it is back', async () => {
-    const first = await TestMailServer.open()
+    // of those that nobody is handed while it is closed
+    const first = await TestMailServer.open({ port: await freePort() })
     await first.close()
     await queue(['mark', 'john'])
     const outbox = openOutbox(first.url)
@@ -145,10 +148,9 @@ describe('the mailer', () => {
       roles: ['role2'],
       justification: 'ticket 7',
     })
-    const asked = performance.now()
-    await until('granted', async () => (await look(world, id)).state === 'GRANTED', 3_000)
+    // the mail server is given up after ten seconds: who waits for it would come later
+    await until('granted', async () => (await look(world, id)).state === 'GRANTED', 8_000)
 
-    assert.ok(performance.now() - asked < 3_000)
     assert.equal((await statesOf()).includes('sent'), false)
   })
 

@@ -169,7 +169,7 @@ describe('session users', () => {
     )
     storming = false
     await Promise.all(clients)
-    const farewell = await Promise.race([patient, sleep(2_000, 'still connected')])
+    const farewell = await Promise.race([patient, sleep(15_000, 'still connected', { ref: false })])
 
     assert.notEqual(removedAt, null)
     assert.deepEqual(backends, [])
@@ -208,7 +208,7 @@ describe('session users', () => {
       await rows(
         world.owner.db,
         `with ended as (update sessions set ended_at = ended_at - interval '1 minute' where id = :id)
-         update session_jobs set due_at = now() where session_id = :id`,
+         update session_jobs set due_at = now() - interval '1 second' where session_id = :id`,
         { id: session.id },
       )
       await broker.tick()
@@ -286,7 +286,7 @@ describe('session users', () => {
     await onShop(`create role dp_foreign login; grant daypass_session to dp_foreign;
                   comment on role dp_foreign is 'a colleague''s'`)
     await broker.tick()
-    await rows(world.owner.db, `update session_jobs set due_at = now()`)
+    await rows(world.owner.db, `update session_jobs set due_at = now() - interval '1 second'`)
     await broker.tick()
     const session = await look(world, id)
     await end(id)

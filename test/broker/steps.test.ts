@@ -164,7 +164,10 @@ describe('no step of a grant or a removal may be the last', () => {
            from session_users where session_id = :id`,
         { id },
       )
-      await rows(world.owner.db, 'update session_jobs set claimed_until = now()')
+      await rows(
+        world.owner.db,
+        `update session_jobs set claimed_until = now() - interval '1 second'`,
+      )
       await broker.tick()
       if (kind === 'grant') await shop.cancel({ id })
       await settle([id], async () => (await look(world, id)).removedAt !== null)

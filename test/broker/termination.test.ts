@@ -15,7 +15,7 @@ describe('the termination of everything under way', () => {
 
   it('ends all others where one stays, and says which', async () => {
     const [first, stuck, last] = [await ask(), await ask(), await ask()]
-    const impatient = openStore(world.portal.url, { deadlineMs: 300 })
+    const impatient = openStore(world.portal.url, { deadlineMs: 1_500 })
     try {
       const { terminated, failed } = await world.owner.change(async (tx) => {
         await rows(tx, `select 1 from sessions where id = :stuck for update`, { stuck })

@@ -199,7 +199,7 @@ describe('a broker that watches for breaches', () => {
   it('raises an end that is late, and resolves it once the session has ended', async () => {
     const id = await granted()
     await run(
-      `update sessions set start_at = now() - interval '1 hour', end_at = now() - interval '3 seconds' where id = :id`,
+      `update sessions set start_at = now() - interval '1 hour', end_at = now() - interval '1 millisecond' where id = :id`,
       { id },
     )
     await look()

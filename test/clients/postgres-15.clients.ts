@@ -10,7 +10,8 @@ describe("on Debian's PostgreSQL 15, as store and as data source", () => {
   let servers: OwnServers
   let mark: Record<string, string>
 
-  before(async () => {
+  before(async function () {
+    this.timeout(200_000)
     servers = await startOnOwnServers(DEBIAN)
   })
 

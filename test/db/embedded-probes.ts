@@ -8,9 +8,9 @@ import pg from 'pg'
 import { EmbeddedPostgresError } from '../../db/embedded-errors.ts'
 import type { EmbeddedPostgres } from '../../db/embedded.ts'
 
-/** Connects, or fails within five seconds. */
+/** Connects, or fails within fifteen seconds. */
 export async function connect(connectionString: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000 })
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 15_000 })
   await client.connect()
   return client
 }
@@ -36,9 +36,9 @@ export async function refusal(starting: Promise<unknown>): Promise<EmbeddedPostg
   return error
 }
 
-/** Waits for a fact, eight seconds at most. */
+/** Waits for a fact, half a minute at most. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 8000
+  const deadline = Date.now() + 30_000
   while (!(await isSo())) {
     assert.ok(Date.now() < deadline, 'waited in vain')
     await sleep(5)

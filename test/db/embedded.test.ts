@@ -104,7 +104,7 @@ describe('the embedded PostgreSQL', () => {
   it('is not fooled by a stale pid file whose number is somebody else now', async () => {
     await main.stop()
     const account = home.runAs === undefined ? undefined : getAccount(home.runAs)
-    const stranger = spawn('sleep', ['30'], {
+    const stranger = spawn('sleep', ['600'], {
       stdio: 'ignore',
       ...(account && { uid: account.uid, gid: account.gid }),
     })

@@ -6,7 +6,7 @@ import { countStatements } from '../../db/statement-counts.ts'
 import { orTooLong } from '../../db/statement-filter.ts'
 import { cursorTo, listAround, listStatements } from '../../db/statements.ts'
 import { getDefaultOrganization } from '../../db/people.ts'
-import { openStore } from '../../db/store.ts'
+import { openStore, rows } from '../../db/store.ts'
 import { GrantedWorld, OPERATOR } from '../support/granted.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import type { PersonScope } from '../../db/scope.ts'
@@ -177,6 +177,42 @@ describe('the recording in the store', () => {
     assert.deepEqual(seen, [100, 200, 300, 400, 500, 600, 700])
     const counts = await countStatements(world.store.db, OPERATOR, other)
     assert.deepEqual([...(counts ?? [])], [[searched, { statements: 700, errors: 0 }]])
+  })
+
+  it('looks what failed up in an index, however many did not', async () => {
+    const { db } = world.store
+    const { id: other } = await world.grant()
+    const failed = { sessionId: other, sqlstate: '23505', outcome: 'error' }
+    await appendStatements(db, [{ ...row(1, failed), connectionId: randomUUID() }])
+    await rows(
+      db,
+      `insert into statements (session_id, organization_id, connection_id, number, part, part_of, kind, text, text_bytes,
+                               started_at, outcome)
+       select session_id, organization_id, connection_id, number + n, part, part_of, kind, text, text_bytes,
+              started_at + n * interval '1 millisecond', 'ok'
+         from statements,
+              generate_series(1, 5000) n
+        where session_id = :other`,
+      { other },
+    )
+    await db.raw('analyze statements')
+    const said: { readonly sql: string; readonly bindings: readonly unknown[] }[] = []
+    const listen = (query: (typeof said)[number]): number => said.push(query)
+    db.on('query', listen)
+    const filter = { only: 'errors', q: null, connection: null } as const
+    const { statements } = await listStatements(db, OPERATOR, other, { filter })
+    db.removeListener('query', listen)
+    assert.equal(statements.length, 1)
+    const search = said.find(({ sql }) => sql.includes('from statements s'))
+    assert.ok(search)
+    const client = new pg.Client({ connectionString: world.store.url })
+    await client.connect()
+    const plan = await client.query(`explain ${search.sql}`, [...search.bindings])
+    await client.end()
+    assert.match(
+      JSON.stringify(plan.rows),
+      /Index Scan \S* \S*_session_id_started_at_connection_id/,
+    )
   })
 
   it('can be added to by the proxy’s login, never changed or removed', async () => {

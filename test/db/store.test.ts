@@ -9,6 +9,7 @@ import { findRow, getRow, openStore, rows, storeTime } from '../../db/store.ts'
 import { silentLog } from '../../lib/log.ts'
 import { createDatabase, dropDatabase, storeCluster } from '../support/clusters.ts'
 import { createStore, type TestStore } from '../support/store.ts'
+import { until } from '../support/until.ts'
 
 describe('the store', () => {
   let store: TestStore
@@ -48,14 +49,16 @@ describe('the store', () => {
 
   it('ends the transaction of a process that froze in it, so that nobody waits for its locks', async () => {
     const frozen = openStore(store.owner.url, { frozenMs: 200 })
+    let isWritten = false
     try {
       const thaws = frozen.change(async (tx) => {
         await rows(tx, `insert into settings (name, value) values ('frozen', 'half')`)
+        isWritten = true
         await sleep(1_000)
         await rows(tx, 'select 1')
       })
       const refused = assert.rejects(thaws)
-      await sleep(100)
+      await until('the frozen one has written', () => Promise.resolve(isWritten))
       // waits for the other's uncommitted row
       await rows(store.owner.db, `insert into settings (name, value) values ('frozen', 'whole')`)
       const kept = await getRow<{ value: string }>(

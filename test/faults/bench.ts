@@ -11,7 +11,7 @@ import { cancel, requestSession } from '../../broker/sessions/lifecycle.ts'
 import { look, until } from '../support/broker.ts'
 import type { TestCluster } from '../support/clusters.ts'
 import { violations } from '../support/oracles.ts'
-import { awaitGone, seconds } from '../support/oracles-ends.ts'
+import { awaitGone, Late, seconds } from '../support/oracles-ends.ts'
 import { startPart, type PartProcess } from '../support/part-process.ts'
 import { openRelay, type Relay } from '../support/relay.ts'
 import { makeWorld, runOn, type World } from '../support/world.ts'
@@ -127,7 +127,7 @@ export class Bench {
   }
 
   /** Waits until a session is granted and its user let in. */
-  async granted(id: SessionId, withinMs = 15_000): Promise<Session> {
+  async granted(id: SessionId, withinMs = 45_000): Promise<Session> {
     await until(
       `session ${id} is granted and let in`,
       async () =>
@@ -234,8 +234,9 @@ export class Bench {
     from: number,
     options: { ids?: readonly SessionId[]; accessWithinMs?: number; goneWithinMs?: number } = {},
   ): Promise<void> {
-    const { accessMs, roleMs, faults } = await awaitGone(this.world, { from, ...options })
+    const { accessMs, roleMs, faults, isLate } = await awaitGone(this.world, { from, ...options })
     this.note(`access ended ${seconds(accessMs)}, role gone ${seconds(roleMs)}`)
+    if (isLate) throw new Late(faults.join(' '))
     assert.deepEqual(faults, [])
   }
 

@@ -72,7 +72,8 @@ async function farStart(bench: Bench, days: number): Promise<void> {
 async function changingHour(bench: Bench, way: Way): Promise<void> {
   await zones(bench, 'Europe/Warsaw', 'Europe/Warsaw')
   const now = await storeTime(bench.world.owner.db)
-  const change = nextChange('Europe/Warsaw', now, way)
+  // both ends of the window still have to come
+  const change = nextChange('Europe/Warsaw', now.plus({ hours: 1 }), way)
   const [start, end] = [change.minus({ minutes: 15 }), change.plus({ minutes: 15 })]
   const { id } = await bench.request()
   await bench.onStore(`update sessions set start_at = :start, end_at = :end where id = :id`, {

@@ -1,6 +1,5 @@
 import pg from 'pg'
 import type { SessionId } from '../../lib/ids.ts'
-import { freePort } from '../../db/embedded.ts'
 import { makeCredential } from '../../broker/sessions/credentials.ts'
 import { keepFolder } from '../support/clearing.ts'
 import { startPart } from '../support/part-process.ts'
@@ -19,18 +18,19 @@ export interface Inside {
 /** Starts a proxy, makes a credential for a granted session, and connects. */
 export async function enterByProxy(bench: Bench, id: SessionId): Promise<Inside> {
   const { world } = bench
-  const port = await freePort()
   const proxy = startPart({
     part: 'proxy',
     settings: {
       storeUrl: world.proxy.url,
       masterKey: world.masterKey.toString('hex'),
       dataDir: await keepFolder('daypass-faults-proxy-'),
-      port,
+      port: 0,
     },
   })
   bench.keepPart(proxy)
-  if ((await proxy.line('ready')) === undefined) throw new Error(proxy.printed())
+  const ready = await proxy.line('ready')
+  if (ready === undefined) throw new Error(proxy.printed())
+  const port = Number(ready.split(' ')[1])
   const secret = await makeCredential(world.portal, world.scopes.mark, world.origins.mark, id)
   const open = (): pg.Client =>
     new pg.Client({

@@ -4,7 +4,8 @@ import pg from 'pg'
 import { storyOf, until } from '../support/broker.ts'
 import { createDatabase, dropDatabase } from '../support/clusters.ts'
 import { awaitAlert, listOurRoles } from '../support/oracles.ts'
-import { seconds } from '../support/oracles-ends.ts'
+import { ACCESS_ENDS_MS, Late, seconds } from '../support/oracles-ends.ts'
+import { onServer } from '../support/own-servers.ts'
 import { runOn } from '../support/world.ts'
 import type { Bench } from './bench.ts'
 import type { Cell } from './cell.ts'
@@ -140,13 +141,12 @@ async function foreignRight(bench: Bench): Promise<void> {
 /** The half of I2 that nothing may delay. */
 async function accessEnds(bench: Bench): Promise<void> {
   const begun = performance.now()
-  await until(
-    'nobody can log in and nobody is connected',
-    async () =>
-      (await listOurRoles(bench.world)).every(({ login, backends }) => !login && backends === 0),
-    5_000,
+  await until('nobody can log in and nobody is connected', async () =>
+    (await listOurRoles(bench.world)).every(({ login, backends }) => !login && backends === 0),
   )
-  bench.note(`access ended ${seconds(performance.now() - begun)}`)
+  const took = performance.now() - begun
+  bench.note(`access ended ${seconds(took)}`)
+  if (took > ACCESS_ENDS_MS) throw new Late(`access ended after ${seconds(took)}`)
 }
 
 async function reconnectStorm(bench: Bench): Promise<void> {
@@ -243,9 +243,12 @@ async function droppedByHand(bench: Bench): Promise<void> {
   const session = await bench.granted(id)
   const user = session.username ?? ''
   await bench.enter(session)
-  await bench.onShop(`drop owned by ${user}; drop role ${user}`)
-  // whose name PostgreSQL does not know any more
-  assert.deepEqual(await bench.onShop(UNNAMED), [{ count: 1 }])
+  await onServer(bench.world.shop.superuserUrl, async (dba) => {
+    await dba.query(`begin; drop owned by ${user}; drop role ${user}`)
+    // whose name PostgreSQL does not know any more; before a broker can have seen it
+    assert.deepEqual((await dba.query(UNNAMED)).rows, [{ count: 1 }])
+    await dba.query('commit')
+  })
   bench.injected = true
   await until('it ended', async () => (await bench.look(id)).state === 'TERMINATED', 20_000)
   const ended = await bench.look(id)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 import { freePort } from '../../db/embedded.ts'
-import { storeCluster } from '../support/clusters.ts'
+import { createDatabase, dropDatabase, storeCluster } from '../support/clusters.ts'
 import { startInstall, startRefused } from '../support/install.ts'
 
 const WRONG_USAGE = 2
@@ -10,7 +11,7 @@ const REFUSED = 1
 const UNREACHABLE = 3
 
 describe("journey: a start that can't work says why and what to do", function () {
-  this.timeout(90_000)
+  this.timeout(200_000)
 
   it('names every bad setting at once', async () => {
     const outcome = await startRefused({
@@ -25,9 +26,8 @@ describe("journey: a start that can't work says why and what to do", function ()
   })
 
   it('says that nothing answers at the store, with exit code 3', async () => {
-    const port = await freePort()
     const outcome = await startRefused({
-      DAYPASS_STORE_URL: `postgres://a:hunter2@127.0.0.1:${String(port)}/none`,
+      DAYPASS_STORE_URL: 'postgres://a:hunter2@127.0.0.1:1/none',
       DAYPASS_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
     })
     assert.equal(outcome.code, UNREACHABLE, outcome.stderr)
@@ -49,8 +49,13 @@ describe("journey: a start that can't work says why and what to do", function ()
       const address = taken.address()
       assert.ok(address !== null && typeof address === 'object')
       const other = part === 'PORTAL' ? 'PROXY' : 'PORTAL'
+      // a store that is there already: making one takes most of a start
+      const cluster = await storeCluster()
+      const database = await createDatabase(cluster)
       try {
         const outcome = await startRefused({
+          DAYPASS_STORE_URL: cluster.superuserUrl(database),
+          DAYPASS_MASTER_KEY: randomBytes(32).toString('base64'),
           [`DAYPASS_${part}_PORT`]: String(address.port),
           [`DAYPASS_${other}_PORT`]: String(await freePort()),
         })
@@ -58,6 +63,7 @@ describe("journey: a start that can't work says why and what to do", function ()
         assert.ok(outcome.stderr.includes(`DAYPASS_${part}_PORT`), outcome.stderr)
       } finally {
         taken.close()
+        await dropDatabase(cluster, database)
       }
     })
   }

@@ -16,9 +16,7 @@ describe('a process that a signal has told to end', () => {
   })
 
   it('takes one Ctrl-C for one, from wherever it comes a second time', async () => {
-    const closing = await startClosing('SIGINT')
-    closing.signal('SIGINT')
-    closing.signal('SIGTERM')
+    const closing = await startClosing('SIGINT', ['SIGINT', 'SIGTERM'])
     assert.deepEqual(await closing.goOn(), { code: 0, signal: null })
   })
 
@@ -35,9 +33,9 @@ interface Ended {
   readonly signal: unknown
 }
 
-/** A process that closes since this signal, until it may go on. */
-async function startClosing(first: NodeJS.Signals) {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM], {
+/** A process that closes since this signal, until it may go on; others it sends itself right after. */
+async function startClosing(first: NodeJS.Signals, others: readonly NodeJS.Signals[] = []) {
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, ...others], {
     cwd: projectRoot,
     stdio: ['pipe', 'pipe', 'inherit'],
   })

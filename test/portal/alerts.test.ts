@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { raiseAlert, resolveAlerts, type AlertRule } from '../../db/alerts.ts'
+import { ALERT_RULES, raiseAlert, resolveAlerts, type AlertRule } from '../../db/alerts.ts'
 import { createGroup } from '../../db/groups.ts'
 import { rows, storeTime } from '../../db/store.ts'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
@@ -206,7 +206,10 @@ describe('portal/alerts', () => {
     const senseless = { ...RULE, rule: 'residue', afterSeconds: 60 }
     assert.equal((await portal.api('admin').post('/alerts/rules', senseless)).status, 422)
     const rules = await portal.api('audrey').get('/alerts/rules')
-    assert.equal((rules.body as { rules: unknown[] }).rules.length, 11)
+    assert.deepEqual(
+      (rules.body as { rules: { rule: AlertRule }[] }).rules.map(({ rule }) => rule),
+      ALERT_RULES,
+    )
   })
 
   it('gives the numbers to whoever watches from outside', async () => {

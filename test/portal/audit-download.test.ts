@@ -128,6 +128,11 @@ describe('downloading the trail', () => {
       'reason',
       'clientIp',
       'outcome',
+      'area',
+      'company',
+      'accountId',
+      'subject',
+      'details',
       'body',
     ])
     const body = String(record['body'])

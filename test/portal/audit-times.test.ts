@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { DateTime } from 'luxon'
 import { readAuditForm, type AuditForm } from '../../portal/forms/audit-filter.ts'
+import { readInstant } from '../../portal/forms/instants.ts'
 import { meaningsOf, timeValue } from '../../portal/presenters/audit-filters.ts'
 import { stampText, timeColumn } from '../../portal/presenters/zones.ts'
 import { instant } from '../support/trail.ts'
@@ -24,6 +25,9 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 /** Minutes on both sides of a change; the longest repeats two hours, the shortest half of one. */
 const AROUND = [1, 15, 29, 30, 31, 45, 59, 60, 61, 90, 119, 120, 121]
+const NOW = Date.UTC(2026, 10, 23)
+/** No two changes of a zone lie closer together. */
+const STEP = 14 * 24 * HOUR
 
 /** Every instant from 2020 to 2030 at which a zone's offset changes. */
 function changesOf(zone: string): number[] {
@@ -31,10 +35,10 @@ function changesOf(zone: string): number[] {
   const changes: number[] = []
   const end = Date.UTC(2031, 0, 1)
   let known = offsetAt(Date.UTC(2020, 0, 1))
-  for (let at = Date.UTC(2020, 0, 1); at < end; at += 24 * HOUR) {
-    const next = offsetAt(at + 24 * HOUR)
+  for (let at = Date.UTC(2020, 0, 1); at < end; at += STEP) {
+    const next = offsetAt(at + STEP)
     if (next === known) continue
-    let [before, after] = [at, at + 24 * HOUR]
+    let [before, after] = [at, at + STEP]
     while (after - before > MINUTE) {
       const middle = before + Math.floor((after - before) / 2 / MINUTE) * MINUTE
       if (offsetAt(middle) === known) before = middle
@@ -60,8 +64,7 @@ describe('a time that is shown and typed again', () => {
     it(`is the same instant in ${zone}, or is asked back with it among the choices`, () => {
       const changes = changesOf(zone)
       let asked = 0
-      const around = changes.length === 0 ? [Date.UTC(2026, 2, 29, 1)] : changes
-      for (const change of around) {
+      for (const change of changes.length === 0 ? [Date.UTC(2026, 2, 29, 1)] : changes) {
         for (const minutes of [0, ...AROUND, ...AROUND.map((minute) => -minute)]) {
           // every other one within a minute
           asked += checkInstant(zone, change + minutes * MINUTE + (minutes % 2) * 7_089)
@@ -72,7 +75,36 @@ describe('a time that is shown and typed again', () => {
     })
   }
 
+  it('is so in every zone that the time zone database knows', () => {
+    const seen = new Set<string>()
+    for (const zone of Intl.supportedValuesOf('timeZone')) {
+      const changes = changesOf(zone)
+      // many cities share one rule
+      const rule = [...changes, offset(zone, Date.UTC(2020, 0, 1)), offset(zone, NOW)].join()
+      if (seen.has(rule)) continue
+      seen.add(rule)
+      for (const change of changes) {
+        for (const minutes of [0, ...AROUND, ...AROUND.map((minute) => -minute)]) {
+          checkText(zone, change + minutes * MINUTE)
+        }
+      }
+    }
+    assert.ok(seen.size > 50, `only ${String(seen.size)} rules`)
+  })
+
   const offset = (zone: string, at: number): number => DateTime.fromMillis(at, { zone }).offset
+
+  /** What a clock of the zone shows means this instant, or is asked back with it among the two. */
+  function checkText(zone: string, millis: number): void {
+    const text = DateTime.fromMillis(millis, { zone }).toFormat('yyyy-LL-dd HH:mm')
+    const reading = readInstant(text, { zone, day: 'first' })
+    const meant = reading.ok ? [reading.value] : reading.meanings
+    assert.equal(meant.length, reading.ok ? 1 : 2, `${zone} ${text}`)
+    assert.ok(
+      meant.some((at) => at.toMillis() === millis),
+      `${zone} ${text}`,
+    )
+  }
 
   /** 1 where the time had to be asked back. */
   function checkInstant(zone: string, millis: number): number {

@@ -6,6 +6,7 @@ import { silentLog } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { startPortal } from '../../portal/main.ts'
 import { configFor } from '../support/portal.ts'
+import { until } from '../support/until.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
 describe('the portal as a process', () => {
@@ -58,8 +59,9 @@ describe('the portal as a process', () => {
       world.owner.db,
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
     )
-    await until(async () => (await fetch(`${url}/sign-in`)).status === 200)
-    assert.equal((await fetch(`${url}/readyz`)).status, 200)
+    for (const path of ['/sign-in', '/readyz']) {
+      await until(path, async () => (await fetch(url + path)).status === 200)
+    }
   })
 
   it('answers 503 with a sentence while the store is away, and lives on', async () => {
@@ -86,11 +88,3 @@ describe('the portal as a process', () => {
     }
   })
 })
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000
-  while (!(await holds())) {
-    assert.ok(Date.now() < deadline, 'it did not come back')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}

@@ -43,7 +43,7 @@ describe('what a session left behind, on its page and in the API', () => {
       world.owner.db,
       `update sessions set removed_at = removed_at - interval '1 minute' where removed_at is not null`,
     )
-    await rows(world.owner.db, `update catalog_visits set held_until = now()`)
+    await rows(world.owner.db, `update catalog_visits set held_until = now() - interval '1 second'`)
     await broker.tick()
   }
   const cardOf = async (id: SessionId): Promise<string> => {

@@ -8,7 +8,10 @@ import { createApp } from '../../portal/app.ts'
 import { configFor, openPortal, type TestPortal } from '../support/portal.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
-const ANSWER_WITHIN_MS = 700
+/** More than a page takes on a busy machine whose store answers. */
+const ANSWER_WITHIN_MS = 2_500
+/** Far less than a statement may take that is waited for. */
+const IN_TIME_MS = 15_000
 /** Of the right shape, so that the store is asked about it. */
 const TOKEN = `daypass_${'x'.repeat(32)}`
 
@@ -56,7 +59,7 @@ describe('the portal whose store falls silent', () => {
     wire.freeze()
     const began = Date.now()
     const [late, problem] = await Promise.all([page(), call()])
-    assert.ok(Date.now() - began < ANSWER_WITHIN_MS * 4)
+    assert.ok(Date.now() - began < IN_TIME_MS)
     assert.equal(late.status, 503)
     assert.match(late.text, /Back in a moment/)
     assert.match(late.text, /does not answer\. Try again soon/)

@@ -20,6 +20,11 @@ describe('a statement on the page of its session', () => {
     }
   })
 
+  it('says of what was done in a batch whose end nobody saw that it may not have lasted', () => {
+    const { outcome } = shown({ outcome: 'unknown', tag: 'INSERT 0 1', transaction: null })
+    assert.equal(outcome, 'Outcome unknown: done, and whether it lasted was not seen')
+  })
+
   it('says nothing more where its tag or its error does', () => {
     assert.equal(shown({}).outcome, undefined)
     assert.equal(shown({}).took, '1.5 ms')

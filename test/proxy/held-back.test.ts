@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { HeldBack } from '../../proxy/held-back.ts'
 import { clientOf, GrantedWorld } from '../support/granted.ts'
 import { message } from '../support/wire-messages.ts'
 
+const TLS_FOLDER = join(import.meta.dirname, '../support/tls')
+const CERT_FILE = join(TLS_FOLDER, 'cert.pem')
+const LOOK_MS = 100
+/** On a machine that is busy, too. */
+const GONE_MS = 15_000
 const ROWS = message('d', 'x'.repeat(8_000) + '\n')
 
 describe('a client from which nothing is read', () => {
@@ -43,28 +50,42 @@ describe('a client that is gone in a COPY that the server does not take', () => 
   })
   after(() => world.close())
 
-  it('is found, and its statement canceled', async () => {
-    const proxy = await world.startProxy()
-    const locking = new pg.Client({ connectionString: world.shopUrl })
-    await locking.connect()
-    locking.on('error', () => undefined)
-    await locking.query('begin; lock table goods')
-    const client = clientOf(proxy.port, await world.grant())
-    client.on('error', () => undefined)
-    await client.connect()
-    const { processID, connection } = client as unknown as {
-      processID: number
-      connection: { stream: Socket }
-    }
-    connection.stream.write(message('Q', 'copy goods (name) from stdin\0'))
-    let sent = 0
-    while (connection.stream.writableLength < 1024 * 1024) {
-      connection.stream.write(ROWS)
-      sent += ROWS.length
-      if (sent % (ROWS.length * 64) === 0) await sleep(1)
-    }
-    connection.stream.destroy()
-    await world.waitUntilGone(processID, 8_000)
-    await locking.end()
-  })
+  for (const [over, tls] of [
+    ['TCP', undefined],
+    ['TLS', { cert: CERT_FILE, key: join(TLS_FOLDER, 'key.pem') }],
+  ] as const) {
+    it(`is found, and its statement canceled: over ${over}`, async () => {
+      const proxy = await world.startProxy({
+        proxy: { host: '127.0.0.1', port: 0, tls },
+        lookMs: LOOK_MS,
+      })
+      const locking = new pg.Client({ connectionString: world.shopUrl })
+      await locking.connect()
+      locking.on('error', () => undefined)
+      await locking.query('begin; lock table goods')
+      const ssl = tls && { ca: readFileSync(CERT_FILE), servername: 'localhost' }
+      const client = clientOf(proxy.port, await world.grant(), { ssl })
+      client.on('error', () => undefined)
+      await client.connect()
+      const { processID, connection } = client as unknown as {
+        processID: number
+        connection: { stream: Socket }
+      }
+      await fill(connection.stream)
+      connection.stream.destroy()
+      await world.waitUntilGone(processID, GONE_MS)
+      await locking.end()
+    })
+  }
 })
+
+/** Sends rows of a COPY until nothing of them is taken any more. */
+async function fill(stream: Socket): Promise<void> {
+  stream.write(message('Q', 'copy goods (name) from stdin\0'))
+  let sent = 0
+  while (stream.writableLength < 1024 * 1024) {
+    stream.write(ROWS)
+    sent += ROWS.length
+    if (sent % (ROWS.length * 64) === 0) await sleep(1)
+  }
+}

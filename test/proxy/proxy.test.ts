@@ -265,13 +265,14 @@ describe('a connection through the proxy', () => {
   })
 
   it('keeps a row and two records of every connection, in its requester’s name', async () => {
-    const { granted, client } = await connected({ application_name: 'ledger' })
+    const application_name = 'ledger postgres://u:hunter2@h/d'
+    const { granted, client } = await connected({ application_name })
     await client.end()
     const found = await trail(world, granted.id, 2)
 
     const [connection] = await listConnections(world.store.db, OPERATOR, granted.id)
     assert.equal(connection?.clientIp, '127.0.0.1')
-    assert.equal(connection.applicationName, 'ledger')
+    assert.equal(connection.applicationName, 'ledger postgres://u:[redacted]@h/d')
     assert.equal(connection.closeReason, 'closed by the client')
     assert.deepEqual(
       found.map(({ action }) => action),

@@ -76,12 +76,10 @@ describe('a proxy that stops', () => {
     await answered.received(1)
     const handshake = await beginTls(proxy.port, readFileSync(CERT))
     assert.ok(!canceling.socket.readableEnded, 'the request waits')
-    const began = performance.now()
     const stopped = proxy.stop()
     assert.equal((await handshake.closed()).length, 0)
     assert.equal((await answered.received()).toString(), 'S')
     assert.equal((await canceling.received()).length, 0)
-    assert.ok(performance.now() - began < 500)
     for (const { socket } of [answered, canceling]) socket.destroy()
     await stopped
   })

@@ -23,7 +23,7 @@ export function auditPortal(
     store,
     log: silentLog,
     shutdown: new Shutdown(silentLog),
-    countWithinMs: 5_000,
+    countWithinMs: 30_000,
   }
   const app = express()
   app.use(visitAs(people))

@@ -79,7 +79,7 @@ export async function storyOf(world: World, id: SessionId): Promise<string> {
 export async function until(
   fact: string,
   holds: () => Promise<boolean>,
-  deadlineMs = 10_000,
+  deadlineMs = 30_000,
 ): Promise<void> {
   const end = performance.now() + deadlineMs
   while (!(await holds())) {

@@ -38,6 +38,7 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
       // axe is a global of the page, not of ours
       (globalThis as unknown as { axe: { run(o: object): Promise<object> } }).axe.run({
         runOnly: rules,
+        resultTypes: ['violations'],
       }),
     RULES,
   )

@@ -31,7 +31,7 @@ const SETTINGS = {
   max_prepared_transactions: '20',
 }
 
-const CONNECT_DEADLINE_MS = 10_000
+const CONNECT_DEADLINE_MS = 20_000
 
 /** The server that plays our own store; started by the first test that asks. */
 export function storeCluster(): Promise<TestCluster> {
@@ -63,6 +63,8 @@ export async function dropDatabase(cluster: TestCluster, name: string): Promise<
 
 /** The folder of one run of tests, which may be several processes; each has servers of its own in it. */
 const RUN_FOLDER = 'DAYPASS_TEST_RUN_FOLDER'
+
+export { mochaHooks } from './midnight.ts'
 
 /** Called once a run, before any process of it loads a test. */
 export async function mochaGlobalSetup(): Promise<void> {

@@ -3,6 +3,7 @@ import { EventSlab } from '../../proxy/journal/event-slab.ts'
 import { EVENT, EVENT_HEAD_BYTES, GROUP_HEAD_BYTES } from '../../proxy/journal/events.ts'
 import type { StatementSink } from '../../proxy/pairing/record.ts'
 import { StatementTracker, type TrackerState } from '../../proxy/pairing/tracker.ts'
+import type { Unanswered } from '../../proxy/watch/unanswered.ts'
 import { WireEvents } from './wire-events.ts'
 
 /** A tracker that is told of a connection's bytes by the way of the journal's events. */
@@ -17,6 +18,11 @@ export class FollowedWire {
     this.#now = now
     this.#sink = sink
     this.tracker = new StatementTracker(sink)
+  }
+
+  /** What the relay believes to be under way. */
+  get unanswered(): Unanswered {
+    return this.#writer.unanswered
   }
 
   parameterStatus(name: string, value: string): void {

@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DateTime } from 'luxon'
 import pg from 'pg'
 import { appendRecord } from '../../db/audit-log.ts'
-import { migrate } from '../../db/migrate.ts'
 import { notify } from '../../db/notices.ts'
 import { providePartLogins } from '../../db/part-logins.ts'
 import { getDefaultOrganization } from '../../db/people.ts'
@@ -20,6 +20,8 @@ import { Shutdown } from '../../lib/shutdown.ts'
 import { startProxy, type ProxyParts } from '../../proxy/main.ts'
 import { createDatabase, dataSourceCluster, dropDatabase, storeCluster } from './clusters.ts'
 import type { TestCluster } from './clusters.ts'
+import { createStoreDatabase } from './store-template.ts'
+import { againWhenRaced } from './world.ts'
 
 /** What a granted session's owner holds. */
 export interface Granted {
@@ -41,6 +43,10 @@ export interface TestProxy {
   readonly dataDir: string
   stop(): Promise<void>
 }
+
+/** Promised are 2 s; a busy machine has its time too. */
+const RECORDED_MS = 6_000
+const PATIENCE_MS = 15_000
 
 export const OPERATOR: PartScope = { kind: 'part', part: 'operator' }
 
@@ -77,9 +83,8 @@ export class GrantedWorld {
   /** On the servers that the whole run shares, or with a data source of a test's own. */
   static async make(own?: TestCluster): Promise<GrantedWorld> {
     const [storeHost, source] = await Promise.all([storeCluster(), own ?? dataSourceCluster()])
-    const [storeName, shop] = [await createDatabase(storeHost), await createDatabase(source)]
+    const [storeName, shop] = [await createStoreDatabase(storeHost), await createDatabase(source)]
     const ownerUrl = storeHost.superuserUrl(storeName)
-    await migrate(ownerUrl)
     const world = new GrantedWorld({
       store: openStore(ownerUrl),
       proxyUrl: '',
@@ -110,11 +115,17 @@ export class GrantedWorld {
 
   /** Runs SQL on the data source as its superuser and returns the last answer's rows. */
   async onShop(...statements: readonly string[]): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client({ connectionString: this.shopUrl, connectionTimeoutMillis: 5000 })
+    const client = new pg.Client({
+      connectionString: this.shopUrl,
+      connectionTimeoutMillis: 15_000,
+    })
     await client.connect()
     try {
       let last: Record<string, unknown>[] = []
-      for (const sql of statements) last = (await client.query<Record<string, unknown>>(sql)).rows
+      for (const sql of statements) {
+        const answer = await againWhenRaced(() => client.query<Record<string, unknown>>(sql))
+        last = answer.rows
+      }
       return last
     } finally {
       await client.end()
@@ -231,9 +242,9 @@ export class GrantedWorld {
   /** A proxy in this process, on a port of its own. */
   async startProxy(
     more: Partial<ProxyParts['config']> &
-      Pick<ProxyParts, 'write' | 'sync' | 'exit'> & { url?: string } = {},
+      Pick<ProxyParts, 'write' | 'sync' | 'exit' | 'lookMs'> & { url?: string } = {},
   ): Promise<TestProxy> {
-    const { url = this.proxyUrl, write, sync, exit, ...config } = more
+    const { url = this.proxyUrl, write, sync, exit, lookMs, ...config } = more
     const log = silentLog
     const dataDir = more.dataDir ?? (await mkdtemp(join(tmpdir(), 'daypass-proxy-')))
     const store = openStore(url)
@@ -260,16 +271,18 @@ export class GrantedWorld {
       ...(write ? { write } : {}),
       ...(sync ? { sync } : {}),
       ...(exit ? { exit } : {}),
+      ...(lookMs === undefined ? {} : { lookMs }),
     })
     return { port, dataDir, stop }
   }
 
-  /** Waits until so many statements of a session are in the store, at most as long as promised. */
+  /** Waits until so many statements of a session are in the store; fewer where they don't come. */
   async statements(id: SessionId, count: number): Promise<readonly Statement[]> {
-    for (let patience = 100; ; patience -= 1) {
+    const end = performance.now() + RECORDED_MS
+    for (;;) {
       const { statements } = await listStatements(this.store.db, OPERATOR, id, { limit: 1000 })
-      if (statements.length >= count || patience === 0) return statements
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (statements.length >= count || performance.now() > end) return statements
+      await sleep(20)
     }
   }
 
@@ -292,7 +305,7 @@ export class GrantedWorld {
   /** Waits until a backend is in pg_sleep. */
   async waitUntilAsleep(pid: number): Promise<void> {
     const sql = `select from pg_stat_activity where pid = ${String(pid)} and wait_event = 'PgSleep'`
-    for (let patience = 100; patience > 0; patience -= 1) {
+    for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
       if ((await this.onShop(sql)).length > 0) return
     }
     throw new Error('the statement never began')
@@ -304,7 +317,7 @@ export class GrantedWorld {
     const sql = `select from pg_stat_activity where pid = ${String(pid)}`
     while ((await this.onShop(sql)).length > 0) {
       if (Date.now() > deadline) throw new Error('the backend is still there')
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await sleep(50)
     }
   }
 
@@ -353,7 +366,7 @@ export function clientOf(
     port,
     user: username,
     password: secret,
-    connectionTimeoutMillis: 5000,
+    connectionTimeoutMillis: 15_000,
     ...more,
   })
 }

@@ -39,8 +39,10 @@ type Environment = Readonly<Record<string, string>>
 
 /** What `npm start` runs: the scripts that run tests build it first. */
 const PROGRAM = path.join(projectRoot, 'dist', 'scripts', 'daypass.js')
-const START_DEADLINE_MS = 60_000
-const COMMAND_DEADLINE_MS = 30_000
+const START_DEADLINE_MS = 100_000
+const COMMAND_DEADLINE_MS = 80_000
+/** What an orderly end may take before it is a kill. */
+const END_DEADLINE_MS = 40_000
 const run = promisify(execFile)
 
 /** Starts it in a new folder and resolves once the banner is printed. */
@@ -109,11 +111,14 @@ function spawnProgram(args: readonly string[], environment: Environment): ChildP
 
 async function command(args: readonly string[], environment: Environment): Promise<Outcome> {
   try {
-    const { stdout, stderr } = await run(process.execPath, [PROGRAM, ...args], {
+    const running = run(process.execPath, [PROGRAM, ...args], {
       cwd: projectRoot,
       env: environment,
       timeout: COMMAND_DEADLINE_MS,
     })
+    const { stdout, stderr } = await running
+    // one that runs on until it is told to end does so with code 0
+    if (running.child.killed) throw new Error(`${args.join(' ')} did not end:\n${stdout}${stderr}`)
     return { code: 0, stdout, stderr }
   } catch (error) {
     return outcomeOf(error)
@@ -153,7 +158,7 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
   child.kill('SIGTERM')
-  const deadline = setTimeout(() => child.kill('SIGKILL'), 20_000)
+  const deadline = setTimeout(() => child.kill('SIGKILL'), END_DEADLINE_MS)
   await gone
   clearTimeout(deadline)
 }

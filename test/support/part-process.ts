@@ -62,7 +62,7 @@ export function startPart({ part, settings, failpoint, heapMegabytes }: PartPlan
     pid: child.pid ?? 0,
     printed: () => text,
     isRunning,
-    line: async (beginning, withinMs = 20_000) => {
+    line: async (beginning, withinMs = 40_000) => {
       const deadline = performance.now() + withinMs
       for (;;) {
         const wasRunning = living.has(child)

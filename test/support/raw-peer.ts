@@ -23,7 +23,7 @@ export class RawPeer {
 
   /** Everything so far, once there is so much of it or the other side has ended. */
   async received(least = Number.POSITIVE_INFINITY): Promise<Buffer> {
-    const deadline = Date.now() + 5000
+    const deadline = Date.now() + 15_000
     while (this.#received.length < least && !this.socket.readableEnded && !this.socket.destroyed) {
       if (Date.now() > deadline) throw new Error(`only ${String(this.#received.length)} bytes came`)
       await new Promise((resolve) => setTimeout(resolve, 5))

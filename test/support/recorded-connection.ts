@@ -15,7 +15,7 @@ import { encodeStartup } from '../../proxy/wire/startup.ts'
 import type { StartupParameter } from '../../proxy/wire/startup.ts'
 import { encodeSaslInitial, encodeSaslResponse } from '../../proxy/wire/to-server.ts'
 
-const DEADLINE_MS = 5000
+const DEADLINE_MS = 15_000
 
 /** A raw connection to a real server whose both directions are recorded, as the proxy does it. */
 export class RecordedConnection {

@@ -56,7 +56,10 @@ export async function openShop(world: World, broker: HandBroker): Promise<ShopSe
     await cancel(world.portal, world.scopes.mark, world.origins.mark, id)
   }
   const hurry = async (): Promise<void> => {
-    await rows(world.owner.db, `update session_jobs set due_at = now() where claimed_until is null`)
+    await rows(
+      world.owner.db,
+      `update session_jobs set due_at = now() - interval '1 second' where claimed_until is null`,
+    )
   }
   const userOf: ShopSessions['userOf'] = async ({ uuid }) => {
     const [user] = await onShop<ShopUser>(

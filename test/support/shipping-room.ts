@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StatementCopy } from '../../db/statement-copy.ts'
+import { highestNumbers } from '../../db/statement-log.ts'
 import { openStore, rows, type Store } from '../../db/store.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import { silentLog } from '../../lib/log.ts'
@@ -66,6 +67,7 @@ export class ShippingRoom {
       log,
       deliver: (batch) => deliver({ folder, db: store.db, copy, log }, batch),
       missing: (gaps) => tellGaps({ store, proxyId, log }, gaps),
+      highestNumbers: (connections) => highestNumbers(store.db, connections),
     }
   }
 
@@ -73,6 +75,16 @@ export class ShippingRoom {
   async shown(session: SessionId, count: number): Promise<[number, string, string, string][]> {
     const statements = await this.world.statements(session, count)
     return statements.map(({ number, kind, text, outcome }) => [number, kind, text, outcome])
+  }
+
+  /** Alerts, in the order in which they were raised. */
+  alerts(): Promise<GapAlert[]> {
+    return rows(
+      this.world.store.db,
+      `select rule, session_id as session, detail, resolved_at is null as open
+         from alerts
+        order by session_id, raised_at`,
+    )
   }
 
   /** Records of gaps: of which session, and what is said of it. */
@@ -85,6 +97,13 @@ export class ShippingRoom {
         order by seq`,
     )
   }
+}
+
+export interface GapAlert {
+  readonly rule: string
+  readonly session: string | null
+  readonly detail: string
+  readonly open: boolean
 }
 
 export interface GapRecord {

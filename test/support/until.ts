@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   probe: () => Promise<T | undefined | false>,
-  within = 15_000,
+  within = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + within
   for (;;) {

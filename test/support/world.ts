@@ -12,6 +12,7 @@ import { announceKey } from '../../db/sealing-keys.ts'
 import { openStore, type Store, type Transaction } from '../../db/store.ts'
 import { createDatabase, dataSourceCluster, dropDatabase, storeCluster } from './clusters.ts'
 import type { TestCluster } from './clusters.ts'
+import { createStoreDatabase } from './store-template.ts'
 
 export const NAMES = ['mark', 'admin', 'john', 'audrey'] as const
 export type Name = (typeof NAMES)[number]
@@ -43,9 +44,6 @@ export interface Shop {
   readonly adminUrl: string
   readonly adminName: string
 }
-
-const TEMPLATE = 'daypass_template'
-let template: Promise<string> | undefined
 
 /** Servers of a test's own, for one that stops or breaks them. */
 export interface Clusters {
@@ -116,19 +114,10 @@ export async function againWhenRaced<Answer>(query: () => Promise<Answer>): Prom
 }
 
 async function makeStoreDatabase(cluster: TestCluster, own: Partial<Clusters>): Promise<string> {
-  if (own.store === undefined) {
-    template ??= makeTemplate(cluster)
-    return createDatabase(cluster, { template: await template })
-  }
+  if (own.store === undefined) return createStoreDatabase(cluster)
   const database = await createDatabase(cluster)
   await migrate(cluster.superuserUrl(database))
   return database
-}
-
-async function makeTemplate(cluster: TestCluster): Promise<string> {
-  await createDatabase(cluster, { name: TEMPLATE })
-  await migrate(cluster.superuserUrl(TEMPLATE))
-  return TEMPLATE
 }
 
 async function furnish(

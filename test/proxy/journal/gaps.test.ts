@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serialize as serializeV8 } from 'node:v8'
 import { crc32 } from 'node:zlib'
 import { serialize } from 'pg-protocol'
+import { watch } from '../../../broker/scheduling/watch.ts'
+import { rows } from '../../../db/store.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { publicBytesOf } from '../../../lib/seal.ts'
 import { EVENT, EVENT_HEAD_BYTES, SCREENED } from '../../../proxy/journal/events.ts'
@@ -84,11 +86,42 @@ describe('gaps in a recording', () => {
       told.map(({ session }) => session),
       [one.id, two.id, null],
     )
+    const alerts = await room.alerts()
+    assert.deepEqual(
+      alerts.map(({ rule, session }) => [rule, session]),
+      [one.id, two.id, null].map((session) => ['recording_gap', session]),
+    )
+    assert.match(
+      alerts[0]?.detail ?? '',
+      /^A part of the recording of session [0-9]+ on shop is missing/,
+    )
     const [ofOne, , ofNobody] = told
     assert.deepEqual([ofOne?.details['number'], ofOne?.details['missing']], ['2', DAMAGED])
     assert.match(ofOne?.details['since'] ?? '', /^2026-05-28T20:26:40\.00[0-9]Z$/)
     assert.equal(ofNobody?.details['file'], '000000000001.journal')
     assert.match(ofNobody.details['bytes'] ?? '', /^[1-9][0-9]+$/)
+  })
+
+  it('are told of for a week', async () => {
+    const { store } = room.world
+    const look = async (days: number) => {
+      await rows(store.db, `update alerts set seen_at = now() - make_interval(days => :days)`, {
+        days,
+      })
+      await watch({ store, log: silentLog })
+      return (await room.alerts()).filter(({ open }) => open).length
+    }
+    const before = await look(6)
+    assert.ok(before > 0)
+    assert.equal(await look(8), 0)
+    const [last] = await rows<{ why: string }>(
+      store.db,
+      `select cast(body as jsonb) #>> '{details,why}' as why
+         from records
+        where action = 'alert.resolved'
+        limit 1`,
+    )
+    assert.equal(last?.why, 'it was told of for 7 days; the gap itself stays')
   })
 
   it('end what was asked behind them as unknown until nothing is outstanding', async () => {
@@ -304,6 +337,42 @@ describe('gaps in a recording', () => {
     const next = room.shipping(folder, journal)
     await until('a record', async () => (await room.gaps()).length === before + 1)
     assert.equal((await room.gaps()).at(-1)?.details['file'], 'open-statements')
+    await next.stop()
+    journal.close()
+  })
+
+  it('do not give a number out twice where nobody can read what was open', async () => {
+    const folder = room.folder()
+    const { id } = await room.world.grant()
+    const journal = room.journalIn(folder)
+    const talk = new Conversation(journal, { session: id })
+    talk.query('select 1').query('select 2')
+    journal.commit()
+    const first = room.shipping(folder, journal)
+    await room.shown(id, 2)
+    journal.tidy()
+    await until('a snapshot', () => Promise.resolve(existsSync(join(folder, 'open-statements'))))
+    await first.stop()
+    flipBit(join(folder, 'open-statements'), sizeOfSnapshot(folder) - 1)
+    talk.query('select 3')
+    journal.commit()
+    let refusals = 1
+    const { highestNumbers } = room.deps(folder)
+    const next = room.shipping(folder, journal, {
+      highestNumbers: (connections) => {
+        refusals -= 1
+        if (refusals === 0) return Promise.reject(new Error('connection reset'))
+        return highestNumbers(connections)
+      },
+    })
+    assert.deepEqual(await room.shown(id, 4), [
+      [1, 'simple', 'select 1', 'ok'],
+      [2, 'simple', 'select 2', 'ok'],
+      [3, 'gap', HIDDEN, 'unknown'],
+      [4, 'simple', 'select 3', 'unknown'],
+    ])
+    talk.close()
+    journal.commit()
     await next.stop()
     journal.close()
   })

@@ -14,7 +14,7 @@ import { serialize } from 'pg-protocol'
 import pg from 'pg'
 import { isRowFault } from '../../../db/row-faults.ts'
 import { StatementCopy } from '../../../db/statement-copy.ts'
-import type { StatementRow } from '../../../db/statement-log.ts'
+import { highestNumbers, type StatementRow } from '../../../db/statement-log.ts'
 import type { SessionId } from '../../../lib/ids.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { openingKey, publicBytesOf } from '../../../lib/seal.ts'
@@ -109,6 +109,7 @@ describe('shipping', () => {
       log: silentLog,
       deliver: deliverBatch,
       missing: (gaps) => tellGaps({ store: world.store, proxyId: PROXY, log: silentLog }, gaps),
+      highestNumbers: (connections) => highestNumbers(world.store.db, connections),
     })
     shipper.start()
     return shipper
@@ -280,6 +281,22 @@ describe('shipping', () => {
     const second = shipping(dir, journal)
     assert.deepEqual((await shown(id, 4)).at(-1), [4, 'select pg_sleep(9)', 'unknown'])
     assert.equal(await second.stop(), true)
+    journal.close()
+  })
+
+  it('lets others have their turn however much there is to read', async () => {
+    const dir = folder()
+    const journal = journalIn(dir)
+    const talk = new Conversation(journal, { session: '1' })
+    for (let group = 0; group < 5_000; group += 1) {
+      talk.ask(serialize.flush())
+      journal.commit()
+    }
+    const shipper = shipping(dir, journal)
+    await new Promise((resolve) => setImmediate(resolve))
+    const left = shipper.stats.waitingBytes
+    assert.ok(left > 0 && left < journal.bytesWritten, `${String(left)} bytes`)
+    await shipper.stop()
     journal.close()
   })
 

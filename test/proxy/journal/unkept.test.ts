@@ -55,7 +55,10 @@ describe('a proxy whose disk has not kept the recording', () => {
   }
 
   async function recordedOf(id: SessionId, count: number) {
-    const statements = await world.statements(id, count)
+    const statements = await until('its recording', async () => {
+      const found = await world.statements(id, count)
+      return found.length >= count && found
+    })
     return statements.map(({ text, outcome }) => `${text}: ${outcome}`).sort()
   }
 

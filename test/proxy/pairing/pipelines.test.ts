@@ -193,6 +193,55 @@ describe('proxy/pairing, long pipelines', () => {
       )
     })
 
+    it('does not claim that what was done lasts where nobody saw its end', () => {
+      inserts(2)
+      tracker.end()
+
+      assert.deepEqual(
+        finished.map(({ outcome, tag, transaction }) => [outcome, tag, transaction]),
+        [
+          ['unknown', 'INSERT 0 1', null],
+          ['unknown', 'INSERT 0 1', null],
+        ],
+      )
+    })
+
+    it('says that an error took it back also where nobody saw its end', () => {
+      inserts(1)
+      asks(parse({ text: 'selec' }))
+      answers(REFUSED)
+      tracker.end()
+
+      assert.deepEqual(
+        finished.map(({ outcome, rolledBack }) => [outcome, rolledBack]),
+        [
+          ['ok', true],
+          ['error', false],
+        ],
+      )
+    })
+
+    it('claims it of what was committed, and of what a block had said', () => {
+      inserts(1)
+      asks(parse({ name: 'c', text: 'commit' }), bind({ statement: 'c' }), execute({}), sync())
+      answers(PARSED, BOUND, done('COMMIT'))
+      tracker.lost('[lost]')
+      assert.deepEqual(
+        finished.map(({ outcome }) => outcome),
+        ['ok', 'ok', 'unknown'],
+      )
+      finished = []
+      answers(IDLE)
+      asks(query('begin'))
+      answers(done('BEGIN'), encodeReady('T'))
+      inserts(1)
+      tracker.end()
+      assert.deepEqual(
+        finished.map(({ outcome }) => outcome),
+        ['ok', 'ok'],
+      )
+    })
+
     it('counts a text that many share once, and values each time', () => {
       const text = `select '${'x'.repeat(MEGABYTE)}'`
       asks(parse({ name: 's', text }), sync())

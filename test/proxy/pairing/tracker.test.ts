@@ -565,7 +565,8 @@ describe('proxy/pairing', () => {
 
     assert.deepEqual(outcomes(), [
       ['select pg_sleep(60)', 'aborted', null],
-      ['select generate_series(1, 9)', 'ok', null],
+      // it ran in part, and its batch had no end
+      ['select generate_series(1, 9)', 'unknown', null],
     ])
     assert.equal(connection.finished[0]?.transaction, null)
   })

@@ -72,6 +72,32 @@ describe('proxy/redaction', () => {
     `copy t from program 'env PGPASSWORD=hunter2 psql -c ''table t'''`,
     `copy t from program $$PGPASSWORD="hunter2 hunter2" psql$$`,
     `copy t from program 'pg_dump --password=hunter2'`,
+    `copy t to program 'psql "host=h user=u password=hunter2 dbname=d" -c x'`,
+    `copy t from program 'psql -d "host=h password=''hunter2 hunter2''"'`,
+    `copy t from program 'pg_dump "--dbname=host=h password=hunter2"'`,
+    `copy t to program 'psql postgres://u:hunter2@h/d'`,
+    `copy t from program E'PGPASSWORD=hunter2 psql'`,
+    `select dblink_connect('c', E'postgresql:\\x2f\\x2fu:hunter2@h/d')`,
+    `select dblink_connect($$postgres://u:hunter2@h/d$$)`,
+    `select dblink_connect(U&'p!006Fstgres://u:hunter2@h/d' uescape '!')`,
+    `select dblink_connect('postgres://u:hunter2!@hunter2@h/d')`,
+    `select 'postgres://u:hunter2@h/d,postgres://u:hunter2@h/d'`,
+    `select dblink_connect('host=h password=' || 'hunter2')`,
+    `select dblink_connect('host=h password = ''' || 'hunter2' || '''')`,
+    `select dblink_connect(format('host=%s password=%s', 'h', 'hunter2'))`,
+    `select dblink_connect('postgres://u:' || 'hunter2' || '@h/d')`,
+    `select dblink_connect(format('postgres://%1$s:%2$s@h/d', 'u', 'hunter2'))`,
+    `alter subscription s connection E'host=h password=hunter2'`,
+    `alter server s options (set password $$hunter2$$)`,
+    `do $$ begin execute format('alter server s options (set password %L)', 'hunter2'); end $$`,
+    `create user mapping for current_user server s options (user 'x', password U&'hunter2')`,
+    `ALTER USER "r" PASSWORD 'SCRAM-SHA-256$4096:hunter2$hunter2=:hunter2='`,
+    `create group g password hunter2`,
+    `set application_name = 'host=h password=hunter2'`,
+    `select set_config('application_name', 'psql postgres://u:hunter2@h/d', false)`,
+    `alter role r set application_name = 'postgres://u:hunter2@h/d'`,
+    `prepare p as select dblink_connect('host=h password=hunter2')`,
+    `set password_encryption = 'scram-sha-256'; alter role r password 'hunter2'`,
   ]) {
     it(`takes the secret out of ${JSON.stringify(sql)}`, () => {
       const redacted = redactSql(sql, STANDARD)
@@ -99,6 +125,8 @@ describe('proxy/redaction', () => {
     `alter role r set search_path = 'a'; select 'b' where password = 'y'`,
     `select dblink_connect('postgres://h:5432/d'), 'a@b'`,
     `insert into letters values ('reset password', 'bob')`,
+    `set password_encryption to 'scram-sha-256'; select 'postgres://u@h/d'`,
+    `do $$ begin execute 'select 1 from users where password = ' || quote_literal('y'); end $$`,
     `select 'pass'\n'ing', E'a\\n\\x62', U&'\\0061'`,
     `select password, 'x' from users where password = 'y'`,
     `insert into users (name, password) values ('a', 'b')`,
@@ -139,6 +167,10 @@ describe('proxy/redaction', () => {
     assert.equal(redactValue('host=h password=x dbname=d'), 'host=h password=[redacted] dbname=d')
     assert.equal(redactValue('postgres://u:x@h/d'), 'postgres://u:[redacted]@h/d')
     assert.equal(redactValue('my password is x'), 'my password is x')
+    assert.equal(
+      redactValue('psql "host=h password=x" -c y'),
+      'psql "host=h password=[redacted] -c y',
+    )
   })
 
   it('takes out the old form of verifier', () => {
@@ -207,6 +239,10 @@ describe('proxy/redaction', () => {
     ['password; ', "u&'a' /**/"],
     ['password ', '/* % '],
     ['alter role r password ', 'x+'],
+    ["select 'password", '=" '],
+    ["select 'password", '=% '],
+    ["select 'postgres://a:", '@b'],
+    ["select 'postgres://a:", '%1'],
   ] as const) {
     it(`reads a megabyte of ${JSON.stringify(piece)} in time that its length pays for`, () => {
       const text = (head + piece.repeat(1024 * 1024)).slice(0, 1024 * 1024)

@@ -79,10 +79,56 @@ describe('what a server has not answered yet', () => {
     assert.equal(unanswered.isEmpty, true)
   })
 
+  it('begins with the next Query where one failed behind messages that have no Sync', () => {
+    unanswered.extended()
+    unanswered.extended()
+    unanswered.query()
+    unanswered.query()
+    unanswered.answered()
+    unanswered.answered()
+    unanswered.error()
+    unanswered.ready()
+    assert.equal(unanswered.isEmpty, false)
+    unanswered.ready()
+    assert.equal(unanswered.isEmpty, true)
+  })
+
+  it('is what a Query was that the server skips behind an error without a Sync: nothing', () => {
+    unanswered.extended()
+    unanswered.extended()
+    unanswered.query()
+    unanswered.answered()
+    unanswered.error()
+    assert.equal(unanswered.isEmpty, true)
+    unanswered.sync()
+    unanswered.ready()
+    assert.equal(unanswered.isEmpty, true)
+  })
+
+  it('waits for a Sync where all before it is answered', () => {
+    unanswered.extended()
+    unanswered.answered()
+    assert.equal(unanswered.isEmpty, false)
+    unanswered.sync()
+    unanswered.ready()
+    assert.equal(unanswered.isEmpty, true)
+  })
+
+  it('costs each answer no more for ends of COPY that nobody asked for', () => {
+    unanswered.extended()
+    for (let n = 0; n < MANY; n += 1) unanswered.copyEnd()
+    unanswered.query()
+    for (let n = 0; n < MANY; n += 1) unanswered.answered()
+    assert.equal(unanswered.isEmpty, false)
+    unanswered.ready()
+    assert.equal(unanswered.isEmpty, true)
+  })
+
   it('knows whose COPY data it is behind messages that have no Sync', () => {
     unanswered.extended()
     unanswered.query()
     unanswered.copyEnd()
+    unanswered.answered()
     unanswered.copyIn()
     assert.equal(unanswered.isCopyingIn, false)
     unanswered.ready()

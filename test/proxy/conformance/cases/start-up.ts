@@ -164,6 +164,19 @@ export function startUpCases(sides: () => TwoSides): void {
       assert.match(types, /^RRRRS+KZ$/)
     })
 
+    it('[8] serves clients of every encoding, also of those that nobody reads', async () => {
+      for (const encoding of ['LATIN10', 'JOHAB', 'SHIFT_JIS_2004', 'EUC_TW', 'SQL_ASCII']) {
+        const { types } = await sides().same(
+          async (client) => {
+            client.say(query('show client_encoding'))
+            await client.until('Z')
+          },
+          { parameters: [['client_encoding', encoding]] },
+        )
+        assert.equal(types, 'TDCZ', encoding)
+      }
+    })
+
     it('[8] hands the server’s notices of the login on whole, between its statuses', async () => {
       const { world, login } = sides()
       await world.onShop(

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import type { Browser, Page } from 'playwright-core'
+import { makeBroker, type HandBroker } from '../support/broker.ts'
+import { collectComplaints, launchBrowser } from '../support/browser.ts'
+import { PASSWORD } from '../support/portal.ts'
+import type { Name } from '../support/world.ts'
+import { openFresh, type Served } from './organization/organization.ts'
+
+describe('everything, in a browser without JavaScript', () => {
+  let served: Served
+  let broker: HandBroker
+  let browser: Browser
+  const pages = new Map<Name, Page>()
+  const complaints: string[][] = []
+
+  before(async () => {
+    served = await openFresh({ offers: true })
+    broker = makeBroker(served.world)
+    browser = await launchBrowser()
+    for (const name of ['mark', 'john', 'admin', 'audrey'] as const) await signIn(name)
+  })
+  after(async () => {
+    await browser.close()
+    await served.close()
+  })
+  afterEach('no page complained', () => {
+    assert.deepEqual(
+      complaints.flatMap((said) => said.splice(0)),
+      [],
+    )
+  })
+
+  it('access is asked for, after a look at what that means', async () => {
+    const mark = await open('mark', '/sessions')
+    await mark.getByRole('link', { name: 'Request Access' }).first().click()
+    await mark.getByLabel('Data source').selectOption('shop')
+    await mark.getByRole('button', { name: 'Show its roles' }).click()
+    await mark.getByLabel('role1').check()
+    await mark.getByLabel('role3').check()
+    await mark.getByLabel('Minutes', { exact: true }).fill('45')
+    await mark.getByRole('button', { name: 'Check the window' }).click()
+    assert.match(await mark.locator('#preview').innerText(), /45 min[^]*Approved by john/)
+    await mark.getByLabel('Justification').fill('Refund order 1207')
+    await mark.getByRole('button', { name: 'Request access' }).click()
+    assert.match(await mark.locator('.pass').innerText(), /CREATED[^]*Refund order 1207/)
+  })
+
+  it('approvers approve, each their own role, with a comment', async () => {
+    for (const name of ['john', 'admin'] as const) {
+      const page = await open(name, '/')
+      await page.getByRole('link', { name: /Pending Approvals/ }).click()
+      await page.getByLabel('Comment').fill(`fine with ${name}`)
+      await page.getByRole('button', { name: /^Approve/ }).click()
+      await page.locator('[data-flash]').waitFor()
+    }
+    await broker.tick()
+    const mark = await open('mark', '/sessions')
+    await mark.getByRole('link', { name: /^Session \d/ }).click()
+    assert.match(await mark.locator('main').innerText(), /GRANTED[^]*fine with john/)
+    await mark.getByRole('button', { name: 'Make a credential' }).click()
+    await mark.locator('#credential-url').waitFor()
+  })
+
+  it('an admin terminates with a reason, and not without one', async () => {
+    const admin = await open('admin', '/sessions')
+    await admin.getByRole('link', { name: /^Session \d/ }).click()
+    await admin.getByText('Terminate session').first().click()
+    await admin.getByLabel('Reason').fill('   ')
+    await admin.getByRole('button', { name: 'Terminate session' }).click()
+    await admin.locator('#terminate-reason-error').waitFor()
+    // the answer that brings the form back is told on the console
+    complaints.forEach((said) => said.splice(0))
+    await admin.getByLabel('Reason').fill('maintenance')
+    await admin.getByRole('button', { name: 'Terminate session' }).click()
+    assert.match(await admin.locator('.pass').innerText(), /TERMINATED[^]*maintenance/)
+    await broker.tick()
+  })
+
+  it('an approver denies with a reason, a requester cancels with one', async () => {
+    const denied = await ask(['role1'])
+    const john = await open('john', '/approvals')
+    await john.getByText(`Deny session ${denied}`).click()
+    await john.getByLabel(/^Reason/).fill('not during the sale')
+    await john.getByRole('button', { name: 'Deny', exact: true }).click()
+    assert.match(await john.locator('main').innerText(), /DENIED[^]*not during the sale/)
+    const canceled = await ask(['role3'])
+    const mark = await open('mark', '/sessions')
+    const row = mark.locator(`[data-session-id="${canceled}"]`)
+    await row.getByText('Cancel', { exact: true }).first().click()
+    await row.getByLabel(/Reason/).fill('done early')
+    await row.getByRole('button', { name: `Cancel session ${canceled}` }).click()
+    assert.match(await mark.locator('.pass').innerText(), /CANCELED[^]*done early/)
+  })
+
+  it('what is over is hidden, found again and shown again', async () => {
+    const mark = await open('mark', '/history')
+    const row = mark.locator('[data-session-id]', { hasText: 'CANCELED' })
+    await row.getByRole('button', { name: 'Hide' }).click()
+    assert.equal(await row.count(), 0)
+    await mark.getByLabel('Show deleted').check()
+    await mark.getByRole('button', { name: 'Show', exact: true }).click()
+    await row.getByRole('button', { name: 'Show again' }).click()
+    await mark.goto(`${served.url}/history`)
+    assert.equal(await row.count(), 1)
+  })
+
+  it('the Audit tab is filtered, a record opened, and what is shown downloaded', async () => {
+    const audrey = await open('audrey', '/audit')
+    await audrey.getByText('Filter by column').click()
+    await audrey.getByLabel(/^DENIED/).check()
+    await audrey.getByRole('button', { name: 'Apply', exact: true }).click()
+    const states = await audrey.locator('[data-rows] .state').allInnerTexts()
+    assert.ok(states.length > 0 && states.every((state) => state === 'DENIED'), states.join())
+    const file = await download(audrey)
+    assert.match(file, /not during the sale/)
+    assert.doesNotMatch(file, /CANCELED/)
+    await audrey.locator('[data-open]').first().click()
+    await audrey.getByText('Canonical record').waitFor()
+    await audrey.getByRole('link', { name: 'Audit', exact: true }).first().click()
+    await audrey.locator('[data-rows] [data-peek]').first().click()
+    await audrey.getByRole('heading', { name: /^Session \d/ }).waitFor()
+  })
+
+  async function download(page: Page): Promise<string> {
+    await page.getByRole('button', { name: 'Download options' }).click()
+    await page.getByLabel('CSV').check()
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download', exact: true }).click(),
+    ])
+    assert.match(file.suggestedFilename(), /\.csv$/)
+    return readFile(await file.path(), 'utf8')
+  }
+
+  async function signIn(name: Name): Promise<void> {
+    const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-GB' })
+    const page = await context.newPage()
+    complaints.push(collectComplaints(page))
+    pages.set(name, page)
+    await page.goto(`${served.url}/sign-in`)
+    await page.getByLabel('Username').fill(name)
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  }
+
+  async function open(name: Name, path: string): Promise<Page> {
+    const page = pages.get(name)
+    assert.ok(page)
+    await page.goto(served.url + path)
+    return page
+  }
+
+  async function ask(roles: readonly string[]): Promise<string> {
+    const asked = { dataSource: 'shop', roles, minutes: 20, justification: 'ticket 7' }
+    const answer = await served.portal.api('mark').post('/sessions', asked)
+    const { id } = answer.body as { id?: unknown }
+    assert.ok(typeof id === 'string', answer.text)
+    return id
+  }
+})
