@@ -80,6 +80,10 @@ describe('everything, in a browser without JavaScript', () => {
   it('an approver denies with a reason, a requester cancels with one', async () => {
     const denied = await ask(['role1'])
     const john = await open('john', '/approvals')
+    // who writes a refusal there must not give access by the Enter key
+    await john.getByLabel(/^Comment/).fill('no')
+    await john.getByLabel(/^Comment/).press('Enter')
+    assert.match(await john.locator('main').innerText(), /Deny session/)
     await john.getByText(`Deny session ${denied}`).click()
     await john.getByLabel(/^Reason/).fill('not during the sale')
     await john.getByRole('button', { name: 'Deny', exact: true }).click()
