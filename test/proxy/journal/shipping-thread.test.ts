@@ -85,8 +85,12 @@ describe('the thread that ships, seen from beside it', () => {
     const more = write()
     assert.equal(recording.stats().waitingBytes, waitingBytes + more)
     rmSync(join(folder.path, 'behaviour'))
-    await until('another', () => Promise.resolve(recording.stats().restarts === 1))
-    assert.equal(recording.stats().shipped, 1, 'what was counted stays counted')
+    // the next one may have had its first word by the time that it is seen
+    await until('another', () => {
+      const { shipped, restarts } = recording.stats()
+      assert.ok(shipped >= 1, 'what was counted stays counted')
+      return Promise.resolve(restarts === 1)
+    })
     await until('its first word', () => Promise.resolve(recording.stats().shipped === 2))
     assert.deepEqual(said, ['the shipping thread is silent: it is ended'])
     assert.equal(recording.stats().restarts, 1)
