@@ -19,16 +19,17 @@ import { AUDIT_VIEWS, everythingIn } from '../presenters/audit-views.ts'
 import { render } from '../render.ts'
 import { bareShell, isPart, openShell, zonesOf } from '../shell.ts'
 
-/** Rows come at once, on ten million records too: what is not counted when they are there reads "many" at first. */
-const COUNTED_WITHIN_MS = 0
-/** A count that no page waits for any more is let go; milliseconds. */
-const COUNTING_MS = 30
+/** A count that takes longer, in milliseconds, is given up: it reads "many" until the page's script has asked. */
+const COUNTING_MS = 100
+/** Rows come at once, on ten million records too: where the last counts were given up, a page hardly waits. */
+const HARDLY_MS = 5
 /** More news than this is told as "100+". */
 const NEWS_MOST = 100
 
 /** The Audit tab: its table, what came since, its download. */
 export function auditPages(deps: PortalDeps) {
   const { db } = deps.store
+  let countsInTime = true
 
   const index: RequestHandler = async (req, res) => {
     const { scope } = auditVisitOf(deps, req)
@@ -38,13 +39,18 @@ export function auditPages(deps: PortalDeps) {
     await remember(deps, req, { scope, form, before: remembered.kept })
     const searching = search(deps, scope, form)
     // the script of a page that lacks a count asks for it again, and may wait
-    const { countWithinMs = COUNTED_WITHIN_MS } = deps
-    const patience = isPart(req) ? {} : { deadlineMs: Math.max(COUNTING_MS, countWithinMs) }
+    const { countWithinMs = COUNTING_MS } = deps
+    const patience = isPart(req) ? {} : { deadlineMs: countWithinMs }
+    const graceMs = countsInTime ? countWithinMs : HARDLY_MS
     const soon = <T>(counting: Promise<T>): Promise<T | undefined> =>
-      isPart(req) ? counting : noLaterThan(searching, countWithinMs, counting)
+      isPart(req) ? counting : noLaterThan(searching, graceMs, counting)
+    const counting = countChoices(db, scope, form.filter, patience).then((counts) => {
+      if (!isPart(req)) countsInTime = counts !== undefined
+      return counts
+    })
     const [searched, counts, all, saved] = await Promise.all([
       searching,
-      soon(countChoices(db, scope, form.filter, patience)),
+      soon(counting),
       soon(countRecords(db, scope, everythingIn(form.view), patience)),
       listSavedFilters(db, scope),
     ])

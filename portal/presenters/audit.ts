@@ -37,7 +37,7 @@ export function presentAudit(facts: AuditFacts): AuditPage {
   const { page, form, found, frame, counts } = facts
   const active = activeFilters(form)
   const isNarrowed = active.length > 0
-  const matching = counts?.matching
+  const matching = counts?.matching ?? countWhole(facts)
   return {
     page,
     views: presentViews(form),
@@ -184,6 +184,12 @@ function presentTooBroad(form: AuditForm): AuditPage['empty'] {
 
 /** Trigrams: shorter words are in no index. */
 const WORTH_LOOKING_UP = 3
+
+/** All that match stand on the page: that takes no counting. */
+function countWhole({ form, found, tooBroad }: AuditFacts): number | undefined {
+  const isWhole = form.place === undefined && found.next === undefined && !tooBroad
+  return isWhole ? found.records.length : undefined
+}
 
 function presentPager(
   form: AuditForm,

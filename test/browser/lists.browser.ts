@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import type { Page } from 'playwright-core'
 import { rows } from '../../db/store.ts'
 import { openAudience, type Audience } from '../support/audience.ts'
 import { makeBroker, type HandBroker } from '../support/broker.ts'
 import { look } from '../support/look.ts'
-import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
+import { PASSWORD } from '../support/portal.ts'
+import { serve, type Served } from '../support/served.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
 const FILLED =
@@ -14,8 +13,7 @@ const FILLED =
 
 describe('asking, deciding and tidying up, in a browser', () => {
   let world: World
-  let portal: TestPortal
-  let server: Server
+  let served: Served
   let audience: Audience
   let broker: HandBroker
   let portalUrl: string
@@ -25,13 +23,9 @@ describe('asking, deciding and tidying up, in a browser', () => {
 
   before(async () => {
     world = await makeWorld()
-    portal = await openPortal(world)
+    served = await serve(world)
     broker = makeBroker(world)
-    server = portal.app.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const address = server.address()
-    assert.ok(typeof address === 'object' && address !== null)
-    portalUrl = `http://127.0.0.1:${String(address.port)}`
+    portalUrl = served.url
     const accounts = { people: [], storeUrl: '', dataSources: [] }
     audience = await openAudience({ portalUrl, accounts })
     mark = await audience.signIn('mark', PASSWORD)
@@ -39,10 +33,7 @@ describe('asking, deciding and tidying up, in a browser', () => {
   })
   after(async () => {
     await audience.close()
-    server.closeAllConnections()
-    server.close()
-    await portal.close()
-    await world.close()
+    await served.close()
   })
   afterEach('no page complained', () => {
     assert.deepEqual(audience.complaints(), [])
@@ -144,7 +135,7 @@ describe('asking, deciding and tidying up, in a browser', () => {
     // typing keeps the card where it is
     await card.getByLabel('Comment').fill('fine')
     assert.equal(
-      (await portal.api('john').post(`/sessions/${late}/denial`, { reason: 'no' })).status,
+      (await served.portal.api('john').post(`/sessions/${late}/denial`, { reason: 'no' })).status,
       200,
     )
     await card.getByRole('button', { name: /^Approve/ }).click()
@@ -177,7 +168,7 @@ describe('asking, deciding and tidying up, in a browser', () => {
 
   async function ask(who: 'mark' | 'john', roles: string[]): Promise<string> {
     const asked = { dataSource: 'shop', roles, minutes: 20, justification: 'ticket 7' }
-    const answer = await portal.api(who).post('/sessions', asked)
+    const answer = await served.portal.api(who).post('/sessions', asked)
     const { id: made } = answer.body as { id?: unknown }
     assert.ok(typeof made === 'string', answer.text)
     return made

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import type { DateTime } from 'luxon'
 import type { Page } from 'playwright-core'
 import { rows, storeTime } from '../../db/store.ts'
@@ -8,7 +6,8 @@ import { openAudience, type Audience } from '../support/audience.ts'
 import { makeBroker } from '../support/broker.ts'
 import { nearestRepeatedHour } from '../support/clock-changes.ts'
 import { look } from '../support/look.ts'
-import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
+import { PASSWORD } from '../support/portal.ts'
+import { serve, type Served } from '../support/served.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
 /** A look of the live page, and some for a busy machine. */
@@ -16,8 +15,7 @@ const LIVE_LOOK_MS = 6_000
 
 describe('a local time that comes twice, in a browser', () => {
   let world: World
-  let portal: TestPortal
-  let server: Server
+  let served: Served
   let audience: Audience
   let page: Page
   let url: string
@@ -26,12 +24,8 @@ describe('a local time that comes twice, in a browser', () => {
 
   before(async () => {
     world = await makeWorld()
-    portal = await openPortal(world)
-    server = portal.app.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const address = server.address()
-    assert.ok(typeof address === 'object' && address !== null)
-    url = `http://127.0.0.1:${String(address.port)}`
+    served = await serve(world)
+    url = served.url
     audience = await openAudience({
       portalUrl: url,
       accounts: { people: [], storeUrl: '', dataSources: [] },
@@ -49,10 +43,7 @@ describe('a local time that comes twice, in a browser', () => {
   })
   after(async () => {
     await audience.close()
-    server.closeAllConnections()
-    server.close()
-    await portal.close()
-    await world.close()
+    await served.close()
   })
   afterEach('no page complained', () => {
     // the answer that brings a form back is a 422, which the browser prints
@@ -104,7 +95,7 @@ describe('a local time that comes twice, in a browser', () => {
 
   it('is asked back where more time is asked for, and the zone stays what was chosen', async () => {
     const asked = { dataSource: 'shop', roles: ['role2'], minutes: 30, justification: 'ticket 7' }
-    const made = await portal.api('mark').post('/sessions', asked)
+    const made = await served.portal.api('mark').post('/sessions', asked)
     const { id } = made.body as { id: string }
     await makeBroker(world).tick()
     await page.goto(`${url}/sessions/${id}`)

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import type { Page } from 'playwright-core'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import { openAudience, type Audience } from '../support/audience.ts'
 import { makeBroker } from '../support/broker.ts'
 import { look } from '../support/look.ts'
-import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
+import { PASSWORD } from '../support/portal.ts'
+import { serve, type Served } from '../support/served.ts'
 import { recordConnection } from '../support/recorded-session.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
@@ -17,8 +16,7 @@ const LONG = `-- ${'a long report '.repeat(20)}\nselect ${'o.customer, '.repeat(
 
 describe('the recording of a session, in a browser', () => {
   let world: World
-  let portal: TestPortal
-  let server: Server
+  let served: Served
   let audience: Audience
   let page: Page
   let id: SessionId
@@ -26,22 +24,15 @@ describe('the recording of a session, in a browser', () => {
 
   before(async () => {
     world = await makeWorld()
-    portal = await openPortal(world)
-    server = portal.app.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const address = server.address()
-    assert.ok(typeof address === 'object' && address !== null)
-    url = `http://127.0.0.1:${String(address.port)}`
+    served = await serve(world)
+    url = served.url
     const accounts = { people: [], storeUrl: '', dataSources: [] }
     audience = await openAudience({ portalUrl: url, accounts })
     page = await audience.signIn('audrey', PASSWORD)
   })
   after(async () => {
     await audience.close()
-    server.closeAllConnections()
-    server.close()
-    await portal.close()
-    await world.close()
+    await served.close()
   })
   afterEach('no page complained', () => {
     assert.deepEqual(audience.complaints(), [])

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type { Server } from 'node:http'
 import type { Page } from 'playwright-core'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { dropOldRecordings } from '../../broker/scheduling/retention.ts'
@@ -8,7 +6,8 @@ import type { SessionId } from '../../lib/ids.ts'
 import { openAudience, type Audience } from '../support/audience.ts'
 import { makeBroker } from '../support/broker.ts'
 import { look } from '../support/look.ts'
-import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
+import { PASSWORD } from '../support/portal.ts'
+import { serve, type Served } from '../support/served.ts'
 import { keepMonths, makeOldMonth, recordStatements } from '../support/recordings.ts'
 import { openToldProxy, type ToldProxy } from '../support/running.ts'
 import { makeWorld, type World } from '../support/world.ts'
@@ -19,8 +18,7 @@ const LONG = `select ${'o.customer, '.repeat(200)} o.id from orders o`
 
 describe('what runs right now and what is kept, in a browser', () => {
   let world: World
-  let portal: TestPortal
-  let server: Server
+  let served: Served
   let audience: Audience
   let id: SessionId
   let proxy: ToldProxy
@@ -29,12 +27,8 @@ describe('what runs right now and what is kept, in a browser', () => {
 
   before(async () => {
     world = await makeWorld()
-    portal = await openPortal(world)
-    server = portal.app.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const address = server.address()
-    assert.ok(typeof address === 'object' && address !== null)
-    const portalUrl = `http://127.0.0.1:${String(address.port)}`
+    served = await serve(world)
+    const portalUrl = served.url
     const accounts = { people: [], storeUrl: '', dataSources: [] }
     audience = await openAudience({ portalUrl, accounts })
     id = await granted()
@@ -45,10 +39,7 @@ describe('what runs right now and what is kept, in a browser', () => {
   })
   after(async () => {
     await audience.close()
-    server.closeAllConnections()
-    server.close()
-    await portal.close()
-    await world.close()
+    await served.close()
   })
   afterEach('no page complained', () => {
     assert.deepEqual(audience.complaints(), [])
@@ -86,7 +77,7 @@ describe('what runs right now and what is kept, in a browser', () => {
   })
 
   it('the section goes with the session', async () => {
-    await portal.api('mark').post(`/sessions/${id}/cancellation`, {})
+    await served.portal.api('mark').post(`/sessions/${id}/cancellation`, {})
     await page.locator('#running').waitFor({ state: 'detached', timeout: 5_000 })
   })
 

@@ -6,6 +6,7 @@ import { openTown, type Town } from './organization/town.ts'
 import { BELIEVABLE } from './organization/words.ts'
 
 const DESK = { width: 1440, height: 900 }
+const PHONE = { width: 360, height: 740 }
 const WALL = { width: 2560, height: 1300 }
 /** A4 at 96 pixels an inch, without a centimetre of margin around it. */
 const UPRIGHT = { width: 718, height: 1047 }
@@ -58,6 +59,14 @@ describe('pages in windows of every size, and on paper', () => {
     const rows = Number(await page.evaluate(SEEN_ROWS))
     assert.ok(rows >= FEWEST_ROWS, `${String(rows)} rows`)
     assert.deepEqual(await page.evaluate(CUT_REGIONS), [])
+    await page.close()
+  })
+
+  it('a card of a record in a narrow window names nothing that is empty', async () => {
+    const page = await open('audit-all', PHONE)
+    const cells = page.locator('[data-rows] td')
+    assert.ok((await cells.filter({ visible: true }).count()) > 100)
+    assert.equal(await page.locator('[data-rows] td.blank').filter({ visible: true }).count(), 0)
     await page.close()
   })
 

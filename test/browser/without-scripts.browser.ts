@@ -4,8 +4,9 @@ import type { Browser, Page } from 'playwright-core'
 import { makeBroker, type HandBroker } from '../support/broker.ts'
 import { collectComplaints, launchBrowser } from '../support/browser.ts'
 import { PASSWORD } from '../support/portal.ts'
+import type { Served } from '../support/served.ts'
 import type { Name } from '../support/world.ts'
-import { openFresh, type Served } from './organization/organization.ts'
+import { openFresh } from './organization/organization.ts'
 
 describe('everything, in a browser without JavaScript', () => {
   let served: Served

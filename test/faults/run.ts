@@ -42,6 +42,8 @@ const FAREWELL_MS = 1_000
 
 /** How often a cell that was late beside others is tried by itself. */
 const TRIES_ALONE = 2
+/** As every test there: whatever failed is tried once more, and is told of as not steady where it held then. */
+const IS_CI = process.env.CI === 'true'
 
 interface Result {
   readonly cell: Cell
@@ -100,7 +102,12 @@ async function runAll(): Promise<number> {
     // nothing runs beside these
     queue.push(...cells.filter(({ alone }) => alone === true))
     if (queue.length > 0) await hand()
-    for (let tries = 0; tries < TRIES_ALONE; tries += 1) await tryLateAgain(results)
+    const isDoubtful = ({ fault, isLate }: Result): boolean =>
+      isLate || (IS_CI && fault !== undefined)
+    await tryAgain(results, isDoubtful)
+    for (let tries = 1; tries < TRIES_ALONE; tries += 1) {
+      await tryAgain(results, ({ isLate }) => isLate)
+    }
   } finally {
     await clearAll()
   }
@@ -108,13 +115,16 @@ async function runAll(): Promise<number> {
 }
 
 /** Cells share the machine with each other: what is promised of time has to hold where one has it to itself. */
-async function tryLateAgain(results: Result[]): Promise<void> {
-  const late = results.filter(({ isLate }) => isLate)
-  if (late.length === 0 || isEnding()) return
-  print('late beside others, each by itself:')
+async function tryAgain(results: Result[], isDoubtful: (result: Result) => boolean): Promise<void> {
+  const doubtful = results.filter(isDoubtful)
+  if (doubtful.length === 0 || isEnding()) return
+  print('again, each by itself:')
   const source = await startSharedSource()
-  for (const result of late) {
-    results[results.indexOf(result)] = await runCell(result.cell, source.cluster)
+  for (const before of doubtful) {
+    const result = await runCell(before.cell, source.cluster)
+    results[results.indexOf(before)] = result
+    if (result.fault === undefined)
+      print(`NOT STEADY: ${before.cell.name}\n${before.fault ?? 'it was not run'}`)
   }
   await source.remove()
 }

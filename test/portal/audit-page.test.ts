@@ -46,6 +46,20 @@ describe('the Audit tab', function () {
   const idsIn = (html: string): string[] =>
     [...html.matchAll(/data-record-id="([^"]+)"/g)].map(([, id]) => id ?? '')
 
+  it('does not wait for counts, knows what stands whole on its page, and counts when its script asks', async () => {
+    const hurried = auditPortal(world.portal, world.scopes, {}, 0)
+    const ask = () => request(hurried).get('/audit').set('x-as', 'audrey')
+    const { text } = await ask()
+    assert.match(text, /data-uncounted/)
+    assert.match(text, /data-counted="state-CREATED"></)
+    assert.match(text, /data-counted="all">many in this view</)
+    assert.match(text, /Records 1 to 2 of 2</)
+    assert.match(text, /data-counted="matching">2 records</)
+    const part = await ask().set('x-daypass-part', '1')
+    assert.doesNotMatch(part.text, /data-uncounted|>many</)
+    assert.match(part.text, /data-counted="state-CREATED">1</)
+  })
+
   it("shows the state rows of the session, newest first, role rows marked, in Central Manager's zone", async () => {
     const { status, text } = await open('/audit')
     assert.equal(status, 200)

@@ -17,13 +17,14 @@ export function auditPortal(
   store: Store,
   people: Readonly<Record<string, PersonScope>>,
   settings: Readonly<Record<string, string>> = {},
+  countWithinMs = 30_000,
 ): Express {
   const deps: PortalDeps = {
     config: readConfig(settings),
     store,
     log: silentLog,
     shutdown: new Shutdown(silentLog),
-    countWithinMs: 30_000,
+    countWithinMs,
   }
   const app = express()
   app.use(visitAs(people))

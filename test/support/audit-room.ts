@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type { DateTime } from 'luxon'
 import { approve, requestSession } from '../../broker/sessions/lifecycle.ts'
 import { appendRecords, type RecordDraft } from '../../db/audit-log.ts'
 import { rows, storeTime } from '../../db/store.ts'
-import { openPortal, type TestPortal } from './portal.ts'
+import { serve, type Served } from './served.ts'
 import { makeWorld, type World } from './world.ts'
 
 /** A portal that browsers can reach, on a trail with something of everything in it. */
-export interface AuditRoom {
-  readonly world: World
-  readonly portal: TestPortal
-  readonly url: string
+export interface AuditRoom extends Served {
   /** A session whose popover has something to tell. */
   readonly sessionId: string
-  close(): Promise<void>
 }
 
 /** Central Manager is where half hours matter. */
@@ -32,23 +27,7 @@ export async function openAuditRoom(justification: string): Promise<AuditRoom> {
   )
   const sessionId = await askAndApprove(world, justification)
   await writeMany(world, await storeTime(world.portal.db))
-  const portal = await openPortal(world)
-  const server = portal.app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  return {
-    world,
-    portal,
-    sessionId,
-    url: `http://127.0.0.1:${String(address.port)}`,
-    close: async () => {
-      server.closeAllConnections()
-      server.close()
-      await portal.close()
-      await world.close()
-    },
-  }
+  return { ...(await serve(world)), sessionId }
 }
 
 async function askAndApprove(

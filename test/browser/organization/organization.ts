@@ -1,25 +1,16 @@
-import { once } from 'node:events'
-import type { Express } from 'express'
 import { openStore, rows } from '../../../db/store.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { Shutdown } from '../../../lib/shutdown.ts'
 import { createApp } from '../../../portal/app.ts'
 import { makeBroker } from '../../support/broker.ts'
-import { configFor, openPortal, type TestPortal } from '../../support/portal.ts'
+import { configFor } from '../../support/portal.ts'
+import { listen, serve, type Served } from '../../support/served.ts'
 import { makeWorld, type World } from '../../support/world.ts'
 import { administer, raiseAlerts, shareOutRights, type Administered } from './administration.ts'
 import { writePast } from './past.ts'
 import { actingIn, addPeople, HALDEN, type Acting, type People } from './people.ts'
 import { playSessions, type Sessions } from './sessions.ts'
 import type { Username, Words } from './words.ts'
-
-/** A portal that browsers can reach. */
-export interface Served {
-  readonly world: World
-  readonly portal: TestPortal
-  readonly url: string
-  close(): Promise<void>
-}
 
 /** An organization in the middle of its work: something of everything there is a page for. */
 export interface Organization extends Served {
@@ -96,36 +87,6 @@ const DEMO_ACCOUNTS = [
   { username: 'john', password: 'q8sf-5jhe-r2yk', does: 'approves role1' },
   { username: 'audrey', password: 'm6gx-9cwd-t4nb', does: 'an auditor: reads the Audit tab' },
 ]
-
-/** Serves a world's portal on a port of its own. */
-async function serve(world: World): Promise<Served> {
-  const portal = await openPortal(world)
-  const { url, close } = await listen(portal.app)
-  return {
-    world,
-    portal,
-    url,
-    close: async () => {
-      close()
-      await portal.close()
-      await world.close()
-    },
-  }
-}
-
-async function listen(app: Express): Promise<{ readonly url: string; readonly close: () => void }> {
-  const server = app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('it listens on a port')
-  return {
-    url: `http://127.0.0.1:${String(address.port)}`,
-    close: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
 
 /** Where the organization sits. */
 const ZONE = 'Europe/Warsaw'
