@@ -143,7 +143,10 @@ describe('guesses at the keys of a proxy’s own connections', () => {
   })
 })
 
-describe('a cancel request at a proxy of another machine', () => {
+describe('a cancel request at a proxy of another machine', function () {
+  // some are about time: a machine that does other things too may spoil a try
+  this.retries(2)
+
   let world: GrantedWorld
   let near: TestProxy
   let far: TestProxy

@@ -248,7 +248,7 @@ describe('a connection through the proxy', () => {
       client as unknown as { connection: { stream: { destroy(): void } } }
     ).connection.stream.destroy()
     await asleep
-    await world.waitUntilGone(processID, 3000)
+    await world.waitUntilGone(processID)
     const [statement] = await world.statements(granted.id, 1)
     assert.equal(statement?.outcome, 'aborted')
   })

@@ -15,7 +15,10 @@ const TLS_FOLDER = path.join(import.meta.dirname, '..', 'support', 'tls')
 const CERT = path.join(TLS_FOLDER, 'cert.pem')
 const SENTENCE = 'the proxy is shutting down: try again in a moment'
 
-describe('a proxy that stops', () => {
+describe('a proxy that stops', function () {
+  // some are about time: a machine that does other things too may spoil a try
+  this.retries(2)
+
   let world: GrantedWorld
 
   before(async () => {

@@ -312,7 +312,7 @@ export class GrantedWorld {
   }
 
   /** Waits until a backend has ended, at most so many milliseconds. */
-  async waitUntilGone(pid: number, most: number): Promise<void> {
+  async waitUntilGone(pid: number, most = 10_000): Promise<void> {
     const deadline = Date.now() + most
     const sql = `select from pg_stat_activity where pid = ${String(pid)}`
     while ((await this.onShop(sql)).length > 0) {

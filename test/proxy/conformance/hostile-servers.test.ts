@@ -93,7 +93,7 @@ describe('a server that breaks the protocol behind the login', () => {
       await client.ended()
       const { S, C } = fieldsOf(client.heard.at(-1) ?? assert.fail())
       assert.deepEqual([S, C], ['FATAL', '08P01'])
-      await world.waitUntilGone(client.pid, 2_000)
+      await world.waitUntilGone(client.pid)
       client.close()
     })
   }

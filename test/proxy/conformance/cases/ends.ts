@@ -127,7 +127,7 @@ export function endCases(sides: () => TwoSides): void {
         client.say(said)
         if (client.heard.at(-1)?.type !== 'G') await new Promise((done) => setTimeout(done, 60))
         client.socket.resetAndDestroy()
-        await sides().world.waitUntilGone(client.pid, 2_000)
+        await sides().world.waitUntilGone(client.pid)
       }
     })
 
@@ -147,7 +147,7 @@ export function endCases(sides: () => TwoSides): void {
         await new Promise((done) => setTimeout(done, 60))
         client.socket.pause()
         await world.end(granted.id, 'TERMINATED', 'admin')
-        await world.waitUntilGone(client.pid, 2_000)
+        await world.waitUntilGone(client.pid)
         client.socket.resume()
         await client.ended()
         client.close()
