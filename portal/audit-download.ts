@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Request, RequestHandler, Response } from 'express'
 import { DateTime } from 'luxon'
@@ -9,28 +8,24 @@ import type { AuditRecord } from '../db/audit-record.ts'
 import type { Origin } from '../db/scope.ts'
 import { getTimeZone } from '../db/settings.ts'
 import { storeTime } from '../db/store.ts'
-import { AppError, sentenceOf } from '../lib/errors.ts'
 import { auditVisitOf } from './auditor.ts'
-import { csvOf } from './csv.ts'
+import { csvFile, csvOf } from './csv.ts'
 import type { PortalDeps } from './deps.ts'
+import { runDownload, watchReader } from './downloads.ts'
 import { InvalidRequest } from './errors.ts'
 import { readAuditForm, readDownloadChoice, type DownloadFormat } from './forms/audit-filter.ts'
-import { auditColumns, type AuditColumn } from './presenters/audit-columns.ts'
-import { fileName, jsonLines, textFile, type FileHead } from './presenters/audit-file.ts'
+import { auditColumns } from './presenters/audit-columns.ts'
+import { fileName, headLines, jsonLines, textFile, type FileHead } from './presenters/audit-file.ts'
 import { activeFilters, filtersInWords, unfiltered } from './presenters/audit-query.ts'
 import type { AuditViewName } from './presenters/audit-views.ts'
 import { timeColumn } from './presenters/zones.ts'
-
-/** Each holds a connection of the store; the portal needs the others for everything else. */
-const DOWNLOADS_AT_ONCE = 3
-const RETRY_AFTER_SECONDS = 10
-/** A reader who takes nothing for this long has left without saying so; milliseconds. */
-const READER_DEADLINE_MS = 60_000
 
 /** What a download is of, once the query was read. */
 interface DownloadPlan {
   readonly format: DownloadFormat
   readonly includeFilters: boolean
+  /** Said in the file itself. */
+  readonly hasHead: boolean
   readonly view: AuditViewName
   readonly filter: AuditFilter
   /** In words, and by name: the words may hold private values. */
@@ -43,16 +38,13 @@ interface DownloadPlan {
  * to their end whatever their number. HEAD takes nothing away, so it is no record. Errors: `invalid_request`, `too_many_downloads`, `not_found`.
  */
 export function auditDownload(deps: PortalDeps): RequestHandler {
-  let running = 0
   return async (req, res) => {
     const { scope, origin } = auditVisitOf(deps, req)
     const zone = await getTimeZone(deps.store.db)
     const plan = readPlan(req, zone)
     if (req.method === 'HEAD') return void res.set('content-type', TYPES[plan.format].type).end()
-    if (running >= DOWNLOADS_AT_ONCE) throw tooMany()
-    running += 1
-    try {
-      await withRecords(deps.store, { scope, filter: plan.filter }, async (opened) => {
+    await runDownload(deps, req, res, () =>
+      withRecords(deps.store, { scope, filter: plan.filter }, async (opened) => {
         const { name: by } = origin.actor
         const head: FileHead = {
           by,
@@ -64,18 +56,13 @@ export function auditDownload(deps: PortalDeps): RequestHandler {
         await recordDownload(deps, origin, plan, opened.count)
         announce(res, plan, head)
         await send(res, { plan, head, opened })
-      })
-    } catch (error) {
-      if (!res.headersSent) throw error
-      noteEnd(deps, error)
-    } finally {
-      running -= 1
-    }
+      }),
+    )
   }
 }
 
 function readPlan(req: Request, central: string): DownloadPlan {
-  const { format, includeFilters, mistakes } = readDownloadChoice(req.query)
+  const { format, includeFilters, head, mistakes } = readDownloadChoice(req.query)
   const form = readAuditForm(req.query, { central })
   const wrong = { ...mistakes, ...(includeFilters ? form.mistakes : {}) }
   if (Object.keys(wrong).length > 0) throw new InvalidRequest(wrong)
@@ -86,6 +73,7 @@ function readPlan(req: Request, central: string): DownloadPlan {
   return {
     format,
     includeFilters,
+    hasHead: head || format === 'text',
     view: form.view,
     filter,
     filters: filtersInWords(selection),
@@ -125,11 +113,11 @@ const TYPES: Readonly<
   jsonl: { type: 'application/jsonl; charset=utf-8', extension: 'jsonl' },
 }
 
-/** The head of the file stands in headers too: CSV and JSON lines have no room for it inside. */
-function announce(res: Response, { format }: DownloadPlan, head: FileHead): void {
+/** The head of the file stands in headers too: programs expect CSV and JSON lines to begin with records. */
+function announce(res: Response, { format, hasHead }: DownloadPlan, head: FileHead): void {
   const { type, extension } = TYPES[format]
   res.set({
-    'content-type': type,
+    'content-type': hasHead ? type.replace('header=present', 'header=absent') : type,
     'content-disposition': `attachment; filename="${fileName(head, extension)}"`,
     'daypass-downloaded-by': head.by,
     'daypass-downloaded-at': head.at.toISO(),
@@ -146,42 +134,22 @@ interface Sending {
 }
 
 async function send(res: Response, { plan, head, opened }: Sending): Promise<void> {
+  const { format, hasHead } = plan
+  const { records } = opened
   const columns = auditColumns(timeColumn(head.zone, head.at))
-  res.setTimeout(READER_DEADLINE_MS, () => res.destroy())
-  if (plan.format === 'csv') return sendCsv(res, opened, columns)
-  const lines =
-    plan.format === 'text' ? textFile(opened.records, head, columns) : jsonLines(opened.records)
-  await pipeline(lines, res)
-}
-
-async function sendCsv(
-  res: Writable,
-  { records }: RecordsOpened,
-  columns: readonly AuditColumn[],
-): Promise<void> {
-  await pipeline(oneByOne(records), csvOf<AuditRecord>(columns), res)
+  watchReader(res)
+  if (format === 'csv') {
+    const said = hasHead ? headLines(head) : []
+    await pipeline(oneByOne(records), csvOf<AuditRecord>(columns), csvFile(said), res)
+  } else if (format === 'text') {
+    await pipeline(textFile(records, head, columns), res)
+  } else {
+    await pipeline(jsonLines(records, hasHead ? head : undefined), res)
+  }
 }
 
 async function* oneByOne(
   batches: RecordsOpened['records'],
 ): AsyncGenerator<AuditRecord, void, undefined> {
   for await (const batch of batches) yield* batch
-}
-
-function tooMany(): AppError {
-  return new AppError(
-    'too_many_downloads',
-    'Other downloads are still running here. Wait until one is done, then try again.',
-    { facts: { retryAfter: RETRY_AFTER_SECONDS } },
-  )
-}
-
-/** The answer has begun, so the reader can only be told by its breaking off. */
-function noteEnd({ log }: PortalDeps, error: unknown): void {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ERR_STREAM_PREMATURE_CLOSE') {
-    log.info({}, 'a reader left before the end of a download')
-  } else {
-    log.error({ error: sentenceOf(error) }, 'a download broke off')
-  }
 }

@@ -4,8 +4,8 @@ import { AppError } from '../lib/errors.ts'
 /** Longer than any page takes and than the store's connect deadline, shorter than people wait. */
 const ANSWER_WITHIN_MS = 10_000
 
-/** A download counts its records before its first byte; it has deadlines of its own. */
-const UNHURRIED = /\/audit\/download\/?$/i
+/** A download counts what it holds before its first byte; it has deadlines of its own. */
+const UNHURRIED = /\/(audit|sessions\/\d+\/statements)\/download\/?$/i
 
 /**
  * Answers `store_silent` where a request gets no answer in time: a store that is frozen, or behind a

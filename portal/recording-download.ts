@@ -10,8 +10,8 @@ import type { Session } from '../db/sessions.ts'
 import { getTimeZone } from '../db/settings.ts'
 import { withStatements, type StatementsOpened } from '../db/statement-download.ts'
 import { storeTime } from '../db/store.ts'
-import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { PortalDeps } from './deps.ts'
+import { runDownload, watchReader } from './downloads.ts'
 import { InvalidRequest, NotFound } from './errors.ts'
 import { fieldsOf } from './forms/fields.ts'
 import {
@@ -23,12 +23,6 @@ import {
 import { mayReadRecording } from './recording.ts'
 import { getSessionIn } from './session-address.ts'
 import { visitOf, type Visit } from './visit.ts'
-
-/** Each holds a connection of the store; the portal needs the others for everything else. */
-const DOWNLOADS_AT_ONCE = 3
-const RETRY_AFTER_SECONDS = 10
-/** A reader who takes nothing for this long has left without saying so; milliseconds. */
-const READER_DEADLINE_MS = 60_000
 
 /** What a recording is written as. */
 const FORMATS = {
@@ -47,25 +41,17 @@ type Format = keyof typeof FORMATS
  * Errors: `invalid_request`, `too_many_downloads`, `not_found`.
  */
 export function recordingDownload(deps: PortalDeps): RequestHandler {
-  let running = 0
   return async (req, res) => {
     const visit = visitOf(req)
     const session = await getSessionIn(req, deps)
     if (!mayReadRecording(visit.scope, session)) throw new NotFound()
     const format = formatIn(req)
     if (req.method === 'HEAD') return void res.set('content-type', FORMATS[format].type).end()
-    if (running >= DOWNLOADS_AT_ONCE) throw tooMany()
-    running += 1
-    try {
-      await withStatements(deps.store, { scope: visit.scope, sessionId: session.id }, (opened) =>
+    await runDownload(deps, req, res, () =>
+      withStatements(deps.store, { scope: visit.scope, sessionId: session.id }, (opened) =>
         send(deps, res, { visit, session, format, opened }),
-      )
-    } catch (error) {
-      if (!res.headersSent) throw error
-      noteEnd(deps, error)
-    } finally {
-      running -= 1
-    }
+      ),
+    )
   }
 }
 
@@ -108,7 +94,7 @@ async function send(
     'daypass-downloaded-at': head.at.toISO(),
     'daypass-statements': String(head.count),
   })
-  res.setTimeout(READER_DEADLINE_MS, () => res.destroy())
+  watchReader(res)
   await pipeline(lines(opened.statements, head), res)
 }
 
@@ -128,22 +114,4 @@ function recordExport(
       details: { format, statements: String(count) },
     }),
   )
-}
-
-function tooMany(): AppError {
-  return new AppError(
-    'too_many_downloads',
-    'Other downloads are still running here. Wait until one is done, then try again.',
-    { facts: { retryAfter: RETRY_AFTER_SECONDS } },
-  )
-}
-
-/** The answer has begun, so the reader can only be told by its breaking off. */
-function noteEnd({ log }: PortalDeps, error: unknown): void {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ERR_STREAM_PREMATURE_CLOSE') {
-    log.info({}, 'a reader left before the end of a download')
-  } else {
-    log.error({ error: sentenceOf(error) }, 'a download broke off')
-  }
 }

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { get, type IncomingMessage, type Server } from 'node:http'
+import { get, type IncomingMessage, type OutgoingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { getRow, rows } from '../../db/store.ts'
+import { createToken } from '../../db/tokens.ts'
 import type { SessionId } from '../../lib/ids.ts'
-import { openPortal, type TestPortal } from '../support/portal.ts'
+import { silentLog } from '../../lib/log.ts'
+import { Shutdown } from '../../lib/shutdown.ts'
+import { createApp } from '../../portal/app.ts'
+import { configFor, openPortal, type TestPortal } from '../support/portal.ts'
 import { recordConnection } from '../support/recorded-session.ts'
 import { until } from '../support/until.ts'
 import { makeWorld, type World } from '../support/world.ts'
@@ -55,11 +61,8 @@ describe('downloading a long recording', function () {
     await world.close()
   })
 
-  const start = async (format: string): Promise<IncomingMessage> => {
-    const sent = get(`${address}?format=${format}`, { headers: { cookie } })
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
-    return answer
-  }
+  const start = (format: string): Promise<IncomingMessage> =>
+    open(`${address}?format=${format}`, { cookie })
 
   for (const [format, own] of [
     ['text', /^No\. /gm],
@@ -101,12 +104,63 @@ describe('downloading a long recording', function () {
     }
   })
 
-  it('lets only some run at once', async () => {
-    const open = await Promise.all([start('jsonl'), start('jsonl'), start('jsonl')])
-    const refused = await start('jsonl')
-    assert.equal(refused.statusCode, 429)
-    refused.resume()
-    for (const answer of open) answer.destroy()
+  it('lets only some run at once, and fewer of one person, whether of its pages or of its API', async () => {
+    const { people, origins } = world
+    const { token } = await world.portal.change((tx) =>
+      createToken(tx, origins.mark, { person: people.mark, name: 'tests' }),
+    )
+    const [admin, audrey] = await Promise.all(
+      (['admin', 'audrey'] as const).map(async (name) => (await portal.signedIn(name)).cookie()),
+    )
+    const called = address.replace('/sessions/', '/api/v1/sessions/')
+    const bearer = { authorization: `Bearer ${token}` }
+    const mine = [await start('jsonl'), await open(called, bearer)]
+    const refused = await open(called, bearer)
+    const other = await open(address, { cookie: admin })
+    const last = await open(address, { cookie: audrey })
+    const answers = [...mine, refused, other, last]
+    try {
+      assert.deepEqual(
+        answers.map(({ statusCode }) => statusCode),
+        [200, 200, 429, 200, 429],
+      )
+      assert.match(await text(refused), /Other downloads of yours are still running/)
+      assert.match(await text(last), /Other downloads are still running/)
+    } finally {
+      for (const answer of answers) answer.destroy()
+    }
+    await untilIdle()
+    const again = await start('jsonl')
+    assert.equal(again.statusCode, 200)
+    again.destroy()
+    await untilIdle()
+  })
+
+  it('may count for longer than a page takes', async () => {
+    const shutdown = new Shutdown(silentLog)
+    const hurried = createApp({
+      config: configFor(world),
+      store: world.portal,
+      log: silentLog,
+      shutdown,
+      answerWithinMs: 100,
+    }).listen(0, '127.0.0.1')
+    await once(hurried, 'listening')
+    const { port } = hurried.address() as AddressInfo
+    try {
+      const lock = await world.owner.db.transaction()
+      await lock.raw('lock table statements in access exclusive mode')
+      const asked = open(address.replace(/:[0-9]+/, `:${String(port)}`), { cookie })
+      await sleep(1_000)
+      await lock.rollback()
+      const answer = await asked
+      assert.equal(answer.statusCode, 200)
+      answer.destroy()
+    } finally {
+      hurried.closeAllConnections()
+      hurried.close()
+      await shutdown.close()
+    }
     await untilIdle()
   })
 
@@ -124,6 +178,11 @@ describe('downloading a long recording', function () {
     })
   }
 })
+
+async function open(url: string, headers: OutgoingHttpHeaders): Promise<IncomingMessage> {
+  const [answer] = (await once(get(url, { headers }), 'response')) as [IncomingMessage]
+  return answer
+}
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
