@@ -223,13 +223,15 @@ const COPY_WAYS: Readonly<Partial<Record<string, string>>> = {
   'copy out': 'out of the data source',
 }
 
-/** A bind value as a literal, cut after so many characters. */
+/** A bind value as a literal, cut after so many characters: no quote within one can pass for its end. */
 export function valueText(value: Statement['values'][number], most: number): string {
   if (value === null) return 'NULL'
-  if (typeof value !== 'string')
-    return `'${visible(value.text.slice(0, most))}' … (${value.bytes} bytes)`
-  const isCut = value.length > most
-  const shown = isCut ? value.slice(0, most).replace(/[\ud800-\udbff]$/, '') : value
+  const [text, whole] =
+    typeof value === 'string'
+      ? [value, `${value.length} characters`]
+      : [value.text, `${value.bytes} bytes`]
+  const isCut = typeof value !== 'string' || text.length > most
+  const shown = isCut ? text.slice(0, most).replace(/[\ud800-\udbff]$/, '') : text
   const literal = `'${visible(shown.replaceAll("'", "''"))}'`
-  return isCut ? `${literal} … (${value.length} characters)` : literal
+  return isCut ? `${literal} … (${whole})` : literal
 }

@@ -23,6 +23,7 @@ import {
 // after login, through a real proxy process that records them; beside them a client that must be served.
 
 const HALF_A_SECOND = 500
+const LOOKED_EVERY_MS = 100
 /** Of the frames, those before memory is looked at. */
 const WARM = 0.3
 const MEMORY_MOST = 1.2
@@ -171,7 +172,7 @@ async function watchMemory(
       share: (fromClients + fromServers) / (2 * frames),
       megabytes: residentOf(proxy),
     })
-    await sleep(HALF_A_SECOND)
+    await sleep(LOOKED_EVERY_MS)
   }
   const between = (from: number, to: number): number =>
     median(samples.filter(({ share }) => share >= from && share < to).map((one) => one.megabytes))
@@ -225,6 +226,7 @@ function report(
   )
   print(`beside them ${String(served)} statements were answered`)
   print(`memory ${memory.warm.toFixed(0)} MB when warm, ${memory.end.toFixed(0)} MB at the end`)
+  if (!(memory.warm > 0 && memory.end > 0)) faults.push('memory was not seen warm and at the end')
   if (memory.end > memory.warm * MEMORY_MOST) faults.push('memory grew by more than a fifth')
   for (const [end, count] of [...tally.ends].sort((one, other) => other[1] - one[1]).slice(0, 40)) {
     print(`${String(count).padStart(8)}  ${end}`)

@@ -51,11 +51,21 @@ export function compare(logged: readonly Logged[], recorded: readonly Recorded[]
     matched,
     skipped: rest.filter(({ outcome }) => outcome === 'skipped').length,
     unanswered: rest.filter(hasNoAnswer).length,
-    cutConnections: new Set(
-      recorded.filter(({ outcome }) => outcome === 'aborted').map(({ connection }) => connection),
-    ).size,
-    differences,
+    cutConnections: new Set(recorded.filter(hasNoAnswer).map(({ connection }) => connection)).size,
+    differences: [...differences, ...listLost(recorded)],
   }
+}
+
+/** What is without an answer stands at the end of its connection: an answer behind it shows that it was lost. */
+function listLost(recorded: readonly Recorded[]): string[] {
+  const answered = new Map<string, number>()
+  for (const { connection, number, outcome } of recorded) {
+    if (outcome !== 'ok' && outcome !== 'error') continue
+    answered.set(connection, Math.max(answered.get(connection) ?? 0, Number(number)))
+  }
+  return recorded
+    .filter((row) => hasNoAnswer(row) && Number(row.number) < (answered.get(row.connection) ?? 0))
+    .map((row) => `has no answer, and what came behind it has: ${shown(row)}`)
 }
 
 function isBare({ values }: Logged): boolean {

@@ -139,6 +139,12 @@ describe('a statement on the page of its session', () => {
       `'${'v'.repeat(200)}' … (300 characters)`,
     )
   })
+
+  it('lets no quote within a value pass for its end, whole or cut', () => {
+    const cut = { text: `a'; b 😀`.slice(0, -1), bytes: 900, sha256: 'ab12' }
+    const [row] = presentRows([statementOf({ values: [`a'; b`, cut] })], FRAME)
+    assert.deepEqual(row?.values, [`'a''; b'`, `'a''; b ' … (900 bytes)`])
+  })
 })
 
 function statementOf(changes: Partial<Statement>): Statement {
