@@ -3,7 +3,7 @@ import { countWindows, placeOf, type CountedWindow } from './audit-counts.ts'
 import type { AuditFilter, AuditScope } from './audit-filter.ts'
 import { asked, isSelective, leading, matching, payloadIn, samePlace } from './audit-matching.ts'
 import { parseRecord, type AuditRecord, type RecordRow } from './audit-record.ts'
-import { rows, type Store, type Transaction } from './store.ts'
+import { rows, unhurried, type Store, type Transaction } from './store.ts'
 
 /** What a reader of a whole selection is given. */
 export interface RecordsOpened {
@@ -12,10 +12,8 @@ export interface RecordsOpened {
   readonly records: AsyncIterable<readonly AuditRecord[]>
 }
 
-/** Counting ten million rows takes longer than the deadline of an ordinary statement; milliseconds. */
-const DEADLINE_MS = 300_000
-/** A reader may be slow to take what was fetched, and holds no lock that anyone waits for; milliseconds. */
-const SLOW_READER_MS = 120_000
+/** Counting ten million rows takes its time; a reader may be slow, and holds no lock that anyone waits for. */
+const LIMITS = { deadlineMs: 300_000, frozenMs: 120_000 }
 /** Records that are fetched at once: a download's memory is about this many, however long it is. */
 const BATCH_SIZE = 100
 /** So few that their text is short-lived: what is larger waits in memory for the great collection. */
@@ -25,22 +23,22 @@ const LOOKED_UP_AT_MOST = 20_000
 
 /**
  * Opens a selection for reading to its end, at one moment of the trail: what is written meanwhile
- * is neither counted nor read. Holds one connection until `work` is over, however it ends.
+ * is neither counted nor read. Has a connection of its own until `work` is over, however it ends.
  */
 export function withRecords(
   store: Store,
   { scope, filter }: { scope: AuditScope; filter: AuditFilter },
   work: (opened: RecordsOpened) => Promise<void>,
 ): Promise<void> {
-  return store.db.transaction(
-    async (tx) => {
-      await tx.raw(`set local statement_timeout = ${String(DEADLINE_MS)}`)
-      await tx.raw(`set local idle_in_transaction_session_timeout = ${String(SLOW_READER_MS)}`)
-      const windows = await countWindows(tx, scope, filter)
-      const count = windows.reduce((total, window) => total + window.count, 0)
-      await work({ count, records: readWindows(tx, { scope, filter, windows }) })
-    },
-    { isolationLevel: 'repeatable read', readOnly: true },
+  return unhurried(store, LIMITS, ({ db }) =>
+    db.transaction(
+      async (tx) => {
+        const windows = await countWindows(tx, scope, filter)
+        const count = windows.reduce((total, window) => total + window.count, 0)
+        await work({ count, records: readWindows(tx, { scope, filter, windows }) })
+      },
+      { isolationLevel: 'repeatable read', readOnly: true },
+    ),
   )
 }
 

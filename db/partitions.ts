@@ -1,4 +1,4 @@
-import { rows, type Store } from './store.ts'
+import { rows, unhurried, type Store } from './store.ts'
 
 /** This month and the next two: parts may be away for that long. */
 const MONTHS_AHEAD = [0, 1, 2] as const
@@ -9,19 +9,22 @@ const DEADLINE_MS = 600_000
  * Makes the tables of this month and the next two where they are missing; each is a record. A month
  * that can't be made now does not keep the others from it, and is tried again with the next call.
  */
-export async function addPartitions({ change }: Pick<Store, 'change'>): Promise<void> {
+export function addPartitions(store: Pick<Store, 'url'>): Promise<void> {
+  return unhurried(store, { deadlineMs: DEADLINE_MS }, addMonths)
+}
+
+async function addMonths(store: Store): Promise<void> {
   const failures: unknown[] = []
   for (const ahead of MONTHS_AHEAD) {
     try {
-      await change(async (tx) => {
-        await tx.raw(`set local statement_timeout = ${String(DEADLINE_MS)}`)
-        await rows(
+      await store.change((tx) =>
+        rows(
           tx,
           `select add_partitions(cast(date_trunc('month', now() at time zone 'UTC')
                                       + make_interval(months => :ahead) as date))`,
           { ahead },
-        )
-      })
+        ),
+      )
     } catch (error) {
       failures.push(error)
     }

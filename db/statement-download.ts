@@ -8,7 +8,7 @@ import {
   type Statement,
   type StatementRead,
 } from './statements.ts'
-import { getRow, rows, type Store, type Transaction } from './store.ts'
+import { getRow, rows, unhurried, type Store, type Transaction } from './store.ts'
 
 /** What a reader of a whole recording is given. */
 export interface StatementsOpened {
@@ -17,10 +17,8 @@ export interface StatementsOpened {
   readonly statements: AsyncIterable<readonly Statement[]>
 }
 
-/** Counting millions of statements takes longer than the deadline of an ordinary one; milliseconds. */
-const DEADLINE_MS = 300_000
-/** A reader may be slow to take what was fetched, and holds no lock that anyone waits for; milliseconds. */
-const SLOW_READER_MS = 120_000
+/** Counting millions of statements takes its time; a reader may be slow, and holds no lock that anyone waits for. */
+const LIMITS = { deadlineMs: 300_000, frozenMs: 120_000 }
 /** What a batch should take, in characters; a text and its values take up to some 64 kB each. */
 const BATCH_WEIGHT = 1_000_000
 /** However light the statements before were, the next may be as heavy as they come. */
@@ -28,23 +26,23 @@ const BATCH_MOST = 500
 const BATCH_LEAST = 10
 
 /**
- * Opens the recording of a session for reading to its end, at one moment. Holds one connection until `work`
- * is over, however it ends. Errors: `not_found` where the scope may not see the session.
+ * Opens the recording of a session for reading to its end, at one moment. Has a connection of its own until
+ * `work` is over, however it ends. Errors: `not_found` where the scope may not see the session.
  */
 export function withStatements(
   store: Store,
   { scope, sessionId }: { readonly scope: Scope; readonly sessionId: SessionId },
   work: (opened: StatementsOpened) => Promise<void>,
 ): Promise<void> {
-  return store.db.transaction(
-    async (tx) => {
-      await tx.raw(`set local statement_timeout = ${String(DEADLINE_MS)}`)
-      await tx.raw(`set local idle_in_transaction_session_timeout = ${String(SLOW_READER_MS)}`)
-      await getSession(tx, scope, sessionId)
-      const count = await countExactly(tx, sessionId)
-      await work({ count, statements: readStatements(tx, sessionId) })
-    },
-    { isolationLevel: 'repeatable read', readOnly: true },
+  return unhurried(store, LIMITS, ({ db }) =>
+    db.transaction(
+      async (tx) => {
+        await getSession(tx, scope, sessionId)
+        const count = await countExactly(tx, sessionId)
+        await work({ count, statements: readStatements(tx, sessionId) })
+      },
+      { isolationLevel: 'repeatable read', readOnly: true },
+    ),
   )
 }
 

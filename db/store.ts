@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Socket } from 'node:net'
 import knex, { type Knex } from 'knex'
-import { DateTime } from 'luxon'
+import { DateTime, FixedOffsetZone } from 'luxon'
 import pg from 'pg'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { storable } from './canonical.ts'
@@ -39,11 +39,17 @@ const FROZEN_MS = 10_000
 /** As long as a broker's claim on a job; see CLAIM_SECONDS. */
 const IDLE_IN_TRANSACTION_MS = 3_000
 const POOL_SIZE = 10
+/** Looks while a statement runs (manual, "client_connection_check_interval"). */
+const NOTICES_OUR_END = '-c client_connection_check_interval=2s'
 
 /** PostgreSQL's type OIDs (pg_type.dat) that we read in our own way. */
 const TIMESTAMPTZ = 1184
 /** query_canceled, which a statement_timeout raises (errcodes.txt). */
 const QUERY_CANCELED = '57014'
+
+/** As PostgreSQL writes one. To have luxon read any kind of text takes twenty times as long. */
+const INSTANT = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)([+-]\d\d)(?::?(\d\d))?$/
+const UTC = { zone: FixedOffsetZone.utcInstance }
 
 const NAMES = new Map<string, string>()
 
@@ -57,7 +63,12 @@ TYPES.setTypeParser(TIMESTAMPTZ, parseInstant)
  */
 export function openStore(
   url: string,
-  { poolSize = POOL_SIZE, deadlineMs = STATEMENT_DEADLINE_MS, frozenMs = FROZEN_MS } = {},
+  {
+    poolSize = POOL_SIZE,
+    deadlineMs = STATEMENT_DEADLINE_MS,
+    frozenMs = FROZEN_MS,
+    options = '',
+  } = {},
 ): Store {
   const db = knex({
     client: 'pg',
@@ -68,6 +79,7 @@ export function openStore(
           TYPES.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
       },
       application_name: 'daypass',
+      options,
       statement_timeout: deadlineMs,
       idle_in_transaction_session_timeout: frozenMs,
       connectionTimeoutMillis: CONNECT_DEADLINE_MS,
@@ -91,6 +103,24 @@ export function openStore(
     url,
     change: (work) => db.transaction(work),
     close: () => db.destroy(),
+  }
+}
+
+/**
+ * Does what takes longer than a page may wait for, over a connection of its own that is closed behind it: a
+ * pool's connections are broken off when they have been silent for longer than its statements may take. Where
+ * we are gone before it is done, the store gives it up and its locks with it.
+ */
+export async function unhurried<T>(
+  { url }: Pick<Store, 'url'>,
+  limits: { readonly deadlineMs: number; readonly frozenMs?: number },
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
+  const store = openStore(url, { ...limits, poolSize: 1, options: NOTICES_OUR_END })
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
   }
 }
 
@@ -172,6 +202,12 @@ export function patienceOf(milliseconds: number): Bindings {
   return { milliseconds: String(milliseconds), idle: String(IDLE_IN_TRANSACTION_MS) }
 }
 
+/** How a value of this type is read, as PostgreSQL writes it. */
+export function typeParser(oid: number): (text: string) => unknown {
+  const parse: unknown = TYPES.getTypeParser(oid, 'text')
+  return parse as (text: string) => unknown
+}
+
 /** An instant as PostgreSQL is told it: ISO-8601, UTC, milliseconds. */
 export function iso(at: DateTime<true>): string {
   // what luxon writes too, in a fraction of the time: a file has millions of them
@@ -189,7 +225,7 @@ export function isOverdue(error: unknown): boolean {
 }
 
 /** The same text has the same name everywhere, and no other has it. */
-function nameOf(sql: string): string {
+export function nameOf(sql: string): string {
   const known = NAMES.get(sql)
   if (known !== undefined) return known
   const name = `daypass_${createHash('sha256').update(sql).digest('hex').slice(0, 32)}`
@@ -204,7 +240,11 @@ function refuseUnstorable(value: unknown): void {
 }
 
 function parseInstant(text: string): DateTime<true> {
-  const instant = DateTime.fromSQL(text, { setZone: true }).toUTC()
+  const [, day, time, hours, minutes = '00'] = INSTANT.exec(text) ?? []
+  const instant = DateTime.fromMillis(
+    Date.parse(`${day ?? ''}T${time ?? ''}${hours ?? ''}:${minutes}`),
+    UTC,
+  )
   if (!instant.isValid) throw new Error(`not an instant: ${text}`)
   return instant
 }

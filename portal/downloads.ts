@@ -4,7 +4,7 @@ import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { PortalDeps } from './deps.ts'
 import { visitOf } from './visit.ts'
 
-/** Each holds a connection of the store and asks it by another; the portal needs the rest for everything else. */
+/** Each has a connection to the store of its own. */
 const AT_ONCE = 3
 /** One person's slow readers must leave a place to the others. */
 const AT_ONCE_EACH = 2

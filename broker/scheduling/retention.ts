@@ -3,7 +3,7 @@ import { sentenceOf } from '../../lib/errors.ts'
 import { getDefaultOrganization } from '../../db/people.ts'
 import { dropOldMonths, type DroppedMonth } from '../../db/retention.ts'
 import { systemOrigin } from '../../db/scope.ts'
-import { storeTime, type Store, type Transaction } from '../../db/store.ts'
+import { storeTime, unhurried, type Store, type Transaction } from '../../db/store.ts'
 import { recordTask, type TaskRun } from '../../db/task-records.ts'
 
 /** Counting a month of many statements takes its time; milliseconds. */
@@ -15,13 +15,7 @@ const DEADLINE_MS = 600_000
  */
 export async function dropOldRecordings({ store }: { readonly store: Store }): Promise<void> {
   try {
-    await store.change(async (tx) => {
-      await tx.raw(`set local statement_timeout = ${String(DEADLINE_MS)}`)
-      const startedAt = await storeTime(tx)
-      const dropped = await dropOldMonths(tx)
-      if (dropped.length === 0) return
-      await note(tx, { outcome: 'ok', result: sayDropped(dropped), startedAt })
-    })
+    await unhurried(store, { deadlineMs: DEADLINE_MS }, (patient) => patient.change(dropDue))
   } catch (error) {
     const result = `Old recordings could not be dropped, and are tried again within the hour: ${sentenceOf(error)}`
     await store.change(async (tx) =>
@@ -29,6 +23,13 @@ export async function dropOldRecordings({ store }: { readonly store: Store }): P
     )
     throw error
   }
+}
+
+async function dropDue(tx: Transaction): Promise<void> {
+  const startedAt = await storeTime(tx)
+  const dropped = await dropOldMonths(tx)
+  if (dropped.length === 0) return
+  await note(tx, { outcome: 'ok', result: sayDropped(dropped), startedAt })
 }
 
 async function note(tx: Transaction, run: Omit<TaskRun, 'task'>): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { openStore, rows } from '../../db/store.ts'
+import { openStore, rows, unhurried } from '../../db/store.ts'
 import { GrantedWorld } from '../support/granted.ts'
 import { openRelay } from '../support/relay.ts'
 
@@ -44,6 +44,24 @@ describe('a store that goes silent', () => {
     await new Promise((resolve) => setTimeout(resolve, LOOKED_AT_MS))
     await busy
     assert.deepEqual(await rows(store.db, 'select pg_backend_pid() as pid'), [before])
+    await store.close()
+  })
+
+  it('is not one that works on what may take longer, over a connection of its own', async () => {
+    const store = openStore(world.proxyUrl, { poolSize: 1, deadlineMs: DEADLINE_MS })
+    const seconds = (LOOKED_AT_MS + 1_000) / 1_000
+    const slow = unhurried(store, { deadlineMs: 60_000 }, async ({ db }) => {
+      await rows(db, 'select pg_sleep(:seconds)', { seconds })
+      return rows(db, 'show client_connection_check_interval')
+    })
+    const hurried = rows(store.db, 'select pg_sleep(:seconds)', { seconds })
+    const [mine, others] = await Promise.allSettled([slow, hurried])
+    // where we are gone, the store does not go on for nobody
+    assert.deepEqual(mine, {
+      status: 'fulfilled',
+      value: [{ client_connection_check_interval: '2s' }],
+    })
+    assert.equal(others.status, 'rejected')
     await store.close()
   })
 })
