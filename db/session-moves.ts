@@ -29,10 +29,11 @@ export async function listLastMovers(
   db: Db,
   scope: Scope,
   ids: readonly SessionId[],
-): Promise<ReadonlyMap<string, string>> {
-  const found = await rows<{ id: string; by: string }>(
+): Promise<ReadonlyMap<string, Mover>> {
+  const found = await rows<{ sessionId: string } & Mover>(
     db,
-    `select distinct on (r.session_id) r.session_id as id, r.actor_name as by
+    `select distinct on (r.session_id) r.session_id as "sessionId", r.actor_id as id,
+            r.actor_name as username
        from records r
       where r.session_id = any (cast(:ids as bigint[]))
         and r.scope = 'session'
@@ -40,5 +41,11 @@ export async function listLastMovers(
       order by r.session_id, r.at desc, r.seq desc`,
     { organization: readerOf(scope)['organization'], ids },
   )
-  return new Map(found.map(({ id, by }) => [id, by]))
+  return new Map(found.map(({ sessionId, ...mover }) => [sessionId, mover]))
+}
+
+/** A person or the system, as a record names them. */
+export interface Mover {
+  readonly id: string | null
+  readonly username: string
 }

@@ -11,8 +11,9 @@ export interface OfferedRole {
   readonly name: string
   readonly databaseRole: string
   readonly description: string
-  /** Usernames of the others who may approve it. */
+  /** Usernames of the others who may approve it, and in the same order their ids. */
   readonly approvers: readonly string[]
+  readonly approverIds: readonly string[]
   /** 0: approved at once, by nobody. */
   readonly needed: number
   readonly defaultMinutes: number
@@ -82,12 +83,14 @@ export async function explainRoles(
     .filter((role) => role.disabledAt === null)
     .map((role) => {
       const refusal = person && refusalOf(role, person)
+      const others = othersOf(role, person)
       return {
         id: role.id,
         name: role.name,
         databaseRole: role.databaseRole,
         description: role.description,
-        approvers: othersOf(role, person).map(({ username }) => username),
+        approvers: others.map(({ username }) => username),
+        approverIds: others.map(({ id }) => id),
         needed: role.approvalsNeeded,
         defaultMinutes: role.defaultMinutes,
         maximumMinutes: role.maximumMinutes,

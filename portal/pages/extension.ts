@@ -15,7 +15,7 @@ import type { ReturnedExtension } from '../presenters/extension.ts'
 import { getSessionIn, sessionIdIn } from '../session-address.ts'
 import { flash, zonesOf } from '../shell.ts'
 import { visitOf } from '../visit.ts'
-import { renderSession } from './session.ts'
+import { QUEUE, renderSession, type Done } from './session.ts'
 
 /** More time for a session under way: asked for, decided, taken back. */
 export function extensionPages(deps: PortalDeps) {
@@ -52,19 +52,26 @@ export function extensionPages(deps: PortalDeps) {
       const { scope, origin } = visitOf(req)
       const comment = fieldsOf(req.body).text('comment')
       const id = extensionIdIn(req)
-      const { state } = await approveExtension(store, scope, origin, id, { comment })
-      return state === 'APPROVED' ? EXTENDED : 'Approved. The extension waits for other approvers.'
+      const { state, sessionId } = await approveExtension(store, scope, origin, id, { comment })
+      const standing =
+        state === 'APPROVED'
+          ? `Session ${sessionId} was extended.`
+          : `More time for session ${sessionId} still waits for other approvals.`
+      return { said: `Approved. ${standing}`, next: QUEUE }
     }),
     deny: change(deps, 'denial', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
-      await denyExtension(store, scope, origin, extensionIdIn(req), { reason })
-      return 'Denied. The session goes on to its end as it stood; the requester sees your reason.'
+      const { sessionId } = await denyExtension(store, scope, origin, extensionIdIn(req), {
+        reason,
+      })
+      const said = `Denied. Session ${sessionId} goes on to its end as it stood; its requester sees your reason.`
+      return { said, next: QUEUE }
     }),
     cancel: change(deps, 'cancellation', async (req) => {
       const { scope, origin } = visitOf(req)
       await cancelExtension(store, scope, origin, extensionIdIn(req))
-      return 'Taken back. The session ends as it stood.'
+      return { said: 'Taken back. The session ends as it stood.' }
     }),
   }
 }
@@ -72,17 +79,18 @@ export function extensionPages(deps: PortalDeps) {
 const ASKED = 'More time was asked for. The session goes on to its old end until that is approved.'
 const EXTENDED = 'The session was extended.'
 
-/** Does what was posted and goes to the session, or shows its page with what to mend. */
+/** Does what was posted and goes on, or shows the session's page with what to mend. */
 function change(
   deps: PortalDeps,
   action: ReturnedExtension['action'],
-  work: (req: Request) => Promise<string>,
+  work: (req: Request) => Promise<Done>,
 ): RequestHandler {
   return async (req, res) => {
     const { sessionId } = await getExtensionIn(req, deps)
     try {
-      await flash(req, 'ok', await work(req))
-      res.redirect(303, `/sessions/${sessionId}`)
+      const { said, next = `/sessions/${sessionId}` } = await work(req)
+      await flash(req, 'ok', said)
+      res.redirect(303, next)
     } catch (error) {
       const mistakes = mistakesOf(error)
       if (Object.keys(mistakes).length === 0) throw error

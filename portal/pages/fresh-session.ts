@@ -20,6 +20,7 @@ import {
   takeRequest,
   type TypedRequest,
 } from '../forms/session-request.ts'
+import { readNames } from '../names.ts'
 import type { Zones } from '../presenters/moments.ts'
 import { presentFreshSession, presentPreview } from '../presenters/fresh-session.ts'
 import { visible } from '../presenters/visible.ts'
@@ -172,6 +173,7 @@ async function renderForm(
     ({ name, id }) => name === typed.dataSource || id === typed.dataSource,
   )
   const roles = source === undefined ? [] : await explainRoles(db, scope, source.id)
+  const names = await readNames(db, scope, { ids: roles.flatMap((role) => role.approverIds) })
   const rule = source && justificationRule(source, await findGlobalJustification(db))
   const reading = wantsPreview ? readRequest(typed, shell.zones) : undefined
   const chosen = roles.filter(
@@ -195,10 +197,11 @@ async function renderForm(
     shell,
     sources,
     roles,
+    names,
     typed: source === undefined ? typed : { ...typed, dataSource: source.name },
     mistakes: found,
     justificationHint: rule === undefined || rule.message === '' ? undefined : rule.message,
-    preview: meant && presentPreview(meant, chosen, zonesToShow(req, shell)),
+    preview: meant && presentPreview(meant, chosen, { zones: zonesToShow(req, shell), names }),
   })
   await render(res, 'sessions/fresh', page)
 }

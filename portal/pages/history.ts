@@ -1,11 +1,12 @@
 import type { Request, RequestHandler } from 'express'
 import { hide, show } from '../../broker/sessions/hiding.ts'
+import { listEndedSessions } from '../../db/session-history.ts'
 import { listLastMovers } from '../../db/session-moves.ts'
-import { listSessions, type SessionFilter } from '../../db/sessions.ts'
 import { storeTime } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
 import type { PortalDeps } from '../deps.ts'
 import { fieldsOf } from '../forms/fields.ts'
+import { readNames } from '../names.ts'
 import { presentHistory } from '../presenters/history.ts'
 import { render } from '../render.ts'
 import { sessionIdIn } from '../session-address.ts'
@@ -22,14 +23,21 @@ export function historyPages(deps: PortalDeps) {
     const { scope } = visitOf(req)
     const asked = askedIn(req)
     const shell = await openShell(deps, req, 'Session History')
-    const found = await listSessions(store.db, scope, filterOf(asked))
+    const { db } = store
+    const found = await listEndedSessions(db, scope, {
+      ...asked,
+      showHidden: asked.deleted,
+      limit: HISTORY_SIZE + 1,
+    })
     const sessions = found.slice(0, HISTORY_SIZE)
     const movers = await listLastMovers(
-      store.db,
+      db,
       scope,
       sessions.map(({ id }) => id),
     )
-    const look = { scope, zones: shell.zones, now: await storeTime(store.db) }
+    const ids = [...movers.values()].flatMap(({ id }) => id ?? [])
+    const names = await readNames(db, scope, { ids })
+    const look = { scope, zones: shell.zones, now: await storeTime(db), names }
     const more = found.length > HISTORY_SIZE
     await render(
       res,
@@ -66,16 +74,6 @@ function askedIn(req: Request): Asked {
     mine: query.text('mine') === 'true',
     deleted: query.text('deleted') === 'true',
     before: parseSessionId(query.text('before')),
-  }
-}
-
-function filterOf({ mine, deleted, before }: Asked): SessionFilter {
-  return {
-    ended: true,
-    mine,
-    showHidden: deleted,
-    limit: HISTORY_SIZE + 1,
-    ...(before === undefined ? {} : { before }),
   }
 }
 

@@ -13,10 +13,12 @@ import type { PortalDeps } from '../deps.ts'
 import { mistakesOf } from '../errors.ts'
 import { readExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
+import { readNames } from '../names.ts'
 import { presentExtension, type ReturnedExtension } from '../presenters/extension.ts'
 import { presentResidue } from '../presenters/residue.ts'
 import { presentRunning } from '../presenters/running.ts'
-import { presentSession, type Returned } from '../presenters/session-page.ts'
+import type { Returned } from '../presenters/session-forms.ts'
+import { presentSession } from '../presenters/session-page.ts'
 import type { Credential } from '../presenters/session-pages.ts'
 import { readRecorded } from '../recorded.ts'
 import { readRunning } from '../recording.ts'
@@ -54,29 +56,42 @@ export function sessionPages(deps: PortalDeps) {
         ...(roles.length === 0 ? {} : { roles }),
         ...(comment === '' ? {} : { comment }),
       })
-      return session.state === 'CREATED'
-        ? 'Approved. The session still waits for other roles.'
-        : 'Approved. The session has all its approvals.'
+      const standing =
+        session.state === 'CREATED' ? 'still waits for other approvals' : 'has all its approvals'
+      return { said: `Approved. Session ${session.id} ${standing}.`, next: QUEUE }
     }),
     deny: change(deps, 'denial', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
-      await deny(store, scope, origin, sessionIdIn(req), { reason })
-      return 'Denied. The requester sees your reason.'
+      const { id, requester } = await deny(store, scope, origin, sessionIdIn(req), { reason })
+      return {
+        said: `Denied. Session ${id} is over, and ${requester.username} sees your reason.`,
+        next: QUEUE,
+      }
     }),
     cancel: change(deps, 'cancellation', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
       const command = reason === '' ? {} : { reason }
-      return `Canceled. ${whatEnds(await cancel(store, scope, origin, sessionIdIn(req), command))}`
+      const ended = await cancel(store, scope, origin, sessionIdIn(req), command)
+      return { said: `Canceled. ${whatEnds(ended)}` }
     }),
     terminate: change(deps, 'termination', async (req) => {
       const { scope, origin } = visitOf(req)
       const reason = fieldsOf(req.body).text('reason')
       const ended = await terminate(store, scope, origin, sessionIdIn(req), { reason })
-      return `Terminated. ${whatEnds(ended)}`
+      return { said: `Terminated. ${whatEnds(ended)}` }
     }),
   }
+}
+
+/** Who has decided goes on with what else waits. */
+export const QUEUE = '/approvals'
+
+/** What was done, in a sentence, and where its reader goes on; absent: at the session. */
+export interface Done {
+  readonly said: string
+  readonly next?: string
 }
 
 function whatEnds({ grantedAt }: Session): string {
@@ -85,16 +100,16 @@ function whatEnds({ grantedAt }: Session): string {
     : 'Its connections are being cut, and its user is removed next: this page says when it is gone.'
 }
 
-/** Does what was posted and goes back to the session, or shows its page again with what to mend. */
+/** Does what was posted and goes on, or shows the session's page again with what to mend. */
 function change(
   deps: PortalDeps,
   action: Returned['action'],
-  work: (req: Request) => Promise<string>,
+  work: (req: Request) => Promise<Done>,
 ): RequestHandler {
   return async (req, res) => {
-    let said: string
+    let done: Done
     try {
-      said = await work(req)
+      done = await work(req)
     } catch (error) {
       const mistakes = mistakesOf(error)
       if (Object.keys(mistakes).length === 0) throw error
@@ -104,8 +119,8 @@ function change(
       const session = await getSessionIn(req, deps)
       return renderSession(deps, req, res, session, { returned: { action, typed, mistakes } })
     }
-    await flash(req, 'ok', said)
-    res.redirect(303, `/sessions/${sessionIdIn(req)}`)
+    await flash(req, 'ok', done.said)
+    res.redirect(303, done.next ?? `/sessions/${sessionIdIn(req)}`)
   }
 }
 
@@ -134,8 +149,11 @@ export async function renderSession(
     findDataSource(db, scope, session.dataSource.id),
     storeTime(db),
   ])
-  const look = { scope, zones: shell.zones, now }
   const checks = await listChecksOf(db, scope, session.id)
+  const read = await readExtensions(deps, req, session)
+  const roles = [session, ...read.extensions].flatMap((asked) => asked.roles)
+  const names = await readNames(db, scope, { roles, records })
+  const look = { scope, zones: shell.zones, now, names }
   const { connections } = recorded
   const page = presentSession({
     ...more,
@@ -143,7 +161,7 @@ export async function renderSession(
     look,
     session,
     extension: presentExtension(session, {
-      ...(await readExtensions(deps, req, session)),
+      ...read,
       look,
       descriptions,
       returned: more.returnedExtension,

@@ -9,6 +9,7 @@ import type { PortalDeps } from '../deps.ts'
 import { mistakesOf } from '../errors.ts'
 import { listWaitingExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
+import { readNames } from '../names.ts'
 import { presentApprovals } from '../presenters/approvals.ts'
 import { presentUnderWay } from '../presenters/under-way.ts'
 import type { Field } from '../presenters/pieces.ts'
@@ -57,9 +58,13 @@ function approvals(deps: PortalDeps): RequestHandler {
     const shell = await openShell(deps, req, 'Pending Approvals')
     const filter = { decidableByMe: true, limit: UNDER_WAY_MOST }
     const sessions = await listSessions(store.db, scope, filter)
-    const look = { scope, zones: shell.zones, now: await storeTime(store.db) }
     const descriptions = await listDescriptions(store.db, scope)
     const extensions = await listWaitingExtensions(deps, scope, UNDER_WAY_MOST)
+    const roles = [...sessions, ...extensions.map(({ extension }) => extension)].flatMap(
+      (asked) => asked.roles,
+    )
+    const names = await readNames(store.db, scope, { roles })
+    const look = { scope, zones: shell.zones, now: await storeTime(store.db), names }
     const facts = { page: shell.page, descriptions, extensions }
     await render(res, 'approvals/index', presentApprovals(sessions, look, facts))
   }

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express'
 import { listConnections } from '../../db/connections.ts'
 import type { PortalDeps } from '../deps.ts'
 import { NotFound } from '../errors.ts'
-import { presentStatementPage } from '../presenters/statement.ts'
+import { presentStatementPage, statementHeading } from '../presenters/statement.ts'
 import { readStatement } from '../recording.ts'
 import { render } from '../render.ts'
 import { getSessionIn } from '../session-address.ts'
@@ -17,11 +17,9 @@ export function statementPage(deps: PortalDeps): RequestHandler {
     const session = await getSessionIn(req, deps)
     const read = await readStatement(deps, visit, session, statementIn(req))
     if (read === undefined) throw new NotFound()
-    const title = `Statement ${read.statement.number} of session ${session.id}`
-    const [shell, connections] = await Promise.all([
-      openShell(deps, req, title),
-      listConnections(deps.store.db, visit.scope, session.id),
-    ])
+    const connections = await listConnections(deps.store.db, visit.scope, session.id)
+    const heading = statementHeading(read.statement, connections)
+    const shell = await openShell(deps, req, `${heading}, session ${session.id}`)
     const page = presentStatementPage({ shell, session, connections, ...read })
     await render(res, 'sessions/statement', page)
   }

@@ -15,7 +15,7 @@ import type {
   RoleRow,
   UserRow,
 } from './admin-pages.ts'
-import { presentMoment, type Zones } from './moments.ts'
+import { minutesText, presentMoment, type Zones } from './moments.ts'
 import { flagsOf } from './page.ts'
 import type { Choice, Field } from './pieces.ts'
 import { counted } from './counted.ts'
@@ -91,8 +91,8 @@ export function presentRole(role: Role): RoleRow {
         ? '-'
         : visible(role.approvers.map(({ username }) => username).join(', ')),
     needed: role.approvalsNeeded === 0 ? 'none, approved at once' : String(role.approvalsNeeded),
-    defaultTime: `${role.defaultMinutes} min`,
-    maximumTime: `${role.maximumMinutes} min`,
+    defaultTime: minutesText(role.defaultMinutes),
+    maximumTime: minutesText(role.maximumMinutes),
     flags: [
       ...(role.dangerous ? ['dangerous'] : []),
       ...(role.disabledAt === null ? [] : ['not offered']),

@@ -1,6 +1,15 @@
 /** What the views of approvals take. */
 import type { ExtensionRow } from './extension-pages.ts'
-import type { Countdown, Empty, Moment, Page, Progress, RoleApproval } from './pieces.ts'
+import type {
+  Countdown,
+  Empty,
+  FoldedText,
+  Link,
+  Moment,
+  Page,
+  Progress,
+  RoleApproval,
+} from './pieces.ts'
 import type { Decision } from './session-pages.ts'
 
 // ---- views/approvals/index
@@ -20,7 +29,7 @@ export interface ApprovalRow {
   readonly roles: readonly RoleApproval[]
   readonly tags: readonly RequestTag[]
   readonly progress: Progress
-  readonly justification: string
+  readonly justification: FoldedText
   readonly start?: Moment | undefined
   readonly end?: Moment | undefined
   readonly windowText?: string | undefined
@@ -35,6 +44,8 @@ export interface ApprovalRow {
 
 export interface ApprovalsPage {
   readonly page: Page
+  /** The first card, for who has just decided another one. */
+  readonly next?: Link | undefined
   readonly rows: readonly ApprovalRow[]
   /** More time asked for sessions under way. */
   readonly extensions: readonly (ExtensionRow & { readonly tags: readonly RequestTag[] })[]

@@ -3,19 +3,14 @@ import type { Session } from '../../db/sessions.ts'
 import type { Shell } from '../shell.ts'
 import type { ApprovalRow, ApprovalsPage } from './approval-pages.ts'
 import { presentExtensionRow } from './extension.ts'
+import { foldText, PARAGRAPH } from './folded.ts'
 import { lengthText, presentMaybe, presentMoment } from './moments.ts'
+import { fullName } from './names.ts'
+import type { Link } from './pieces.ts'
 import { presentExtensionTags, presentTags } from './request-tags.ts'
-import { presentDecision } from './session-page.ts'
-import {
-  lengthOf,
-  presentEnding,
-  presentProgress,
-  presentRoles,
-  windowTextOf,
-  type Look,
-  type RoleDescriptions,
-} from './sessions.ts'
-import { visibleLines } from './visible-lines.ts'
+import { presentDecision } from './session-forms.ts'
+import { presentRoles, type RoleDescriptions } from './session-roles.ts'
+import { lengthOf, presentEnding, presentProgress, windowTextOf, type Look } from './sessions.ts'
 import { visible } from './visible.ts'
 
 /** What Pending Approvals shows beside the requests. */
@@ -30,24 +25,39 @@ export function presentApprovals(
   look: Look,
   { page, descriptions, extensions }: ApprovalsFacts,
 ): ApprovalsPage {
+  const more = extensions.flatMap(({ extension, session }) => {
+    const row = presentExtensionRow(extension, session, { look, descriptions })
+    if (row === undefined) return []
+    const added = { start: extension.oldEnd, end: extension.newEnd }
+    const facts = { zones: look.zones, added }
+    return { ...row, tags: presentExtensionTags(extension, facts, descriptions) }
+  })
+  const rows = sessions
+    .toReversed()
+    .flatMap((session) => presentApproval(session, look, descriptions) ?? [])
   return {
     page,
-    extensions: extensions.flatMap(({ extension, session }) => {
-      const row = presentExtensionRow(extension, session, { look, descriptions })
-      if (row === undefined) return []
-      const added = { start: extension.oldEnd, end: extension.newEnd }
-      const facts = { zones: look.zones, added }
-      return { ...row, tags: presentExtensionTags(extension, facts, descriptions) }
-    }),
-    rows: sessions
-      .toReversed()
-      .flatMap((session) => presentApproval(session, look, descriptions) ?? []),
+    next: page.flash && nextOf(more, rows),
+    extensions: more,
+    rows,
     empty: {
       heading: 'Nothing waits for you',
       text: 'Requests for roles that you approve appear here, each with who asks, why, for how long and what is unusual about it. Nobody decides their own request, and one that lapses leaves the list by itself.',
       action: { href: '/sessions', label: 'See the sessions under way' },
     },
   }
+}
+
+/** Who has just decided goes on with the first card. */
+function nextOf(
+  [extension]: ApprovalsPage['extensions'],
+  [row]: ApprovalsPage['rows'],
+): Link | undefined {
+  if (extension !== undefined) {
+    const label = `Next request: more time for session ${extension.sessionId}`
+    return { href: `#extension-${extension.id}`, label }
+  }
+  return row && { href: `#request-${row.id}`, label: `Next request: session ${row.id}` }
 }
 
 function presentApproval(
@@ -60,12 +70,12 @@ function presentApproval(
   return {
     id: session.id,
     href: `/sessions/${session.id}`,
-    requester: visible(session.requester.username),
+    requester: fullName(session.requester),
     dataSource: visible(session.dataSource.name),
-    roles: presentRoles(session, look.zones, descriptions, look.scope.person),
+    roles: presentRoles(session, look, descriptions),
     tags: presentTags(session, look, descriptions),
     progress: presentProgress(session),
-    justification: visibleLines(session.justification),
+    justification: foldText(session.justification, PARAGRAPH),
     start: presentMaybe(session.start, look.zones),
     end: presentMaybe(session.end, look.zones),
     windowText: windowTextOf(session),

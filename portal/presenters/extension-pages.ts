@@ -4,6 +4,7 @@ import type {
   Countdown,
   Field,
   FieldError,
+  FoldedText,
   Moment,
   Progress,
   RoleApproval,
@@ -14,6 +15,9 @@ import type {
 export interface ExtensionDecision {
   readonly approvalHref: string
   readonly denialHref: string
+  /** `Deny more time for session 68`, and what that does. */
+  readonly denialLabel: string
+  readonly denialHint: string
   /** The roles this person may approve. */
   readonly roles: readonly string[]
   readonly comment: Field
@@ -46,7 +50,7 @@ export interface ExtensionSection {
     | {
         readonly id: string
         readonly newEnd: Moment
-        readonly justification: string
+        readonly justification: FoldedText
         readonly progress: Progress
         readonly roles: readonly RoleApproval[]
         readonly decision?: ExtensionDecision | undefined
@@ -70,9 +74,9 @@ export interface ExtensionRow {
   readonly href: string
   readonly requester: string
   readonly dataSource: string
-  readonly justification: string
+  readonly justification: FoldedText
   /** What the session itself was asked for. */
-  readonly sessionJustification: string
+  readonly sessionJustification: FoldedText
   readonly roles: readonly RoleApproval[]
   readonly progress: Progress
   readonly oldEnd: Moment

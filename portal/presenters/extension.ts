@@ -7,16 +7,13 @@ import type { FieldMistakes } from '../errors.ts'
 import type { SessionExtensions } from '../extension.ts'
 import { summaryOf } from '../forms/fields.ts'
 import type { ExtensionDecision, ExtensionRow, ExtensionSection } from './extension-pages.ts'
+import { foldText, LINE, PARAGRAPH } from './folded.ts'
 import { presentMeanings } from './meanings.ts'
 import { lengthText, presentCountdown, presentMoment, presentZones, type Zones } from './moments.ts'
+import { fullName } from './names.ts'
 import type { Progress, RoleApproval } from './pieces.ts'
-import {
-  isMine,
-  presentProgress,
-  presentRoles,
-  type Look,
-  type RoleDescriptions,
-} from './sessions.ts'
+import { presentRoles, type RoleDescriptions } from './session-roles.ts'
+import { isMine, presentProgress, type Look } from './sessions.ts'
 import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
 
@@ -63,16 +60,16 @@ export function presentExtensionRow(
   { look, descriptions }: Pick<ExtensionFacts, 'look' | 'descriptions'>,
 ): ExtensionRow | undefined {
   const { zones, now, scope } = look
-  const decision = presentExtensionDecision(extension, scope.person)
+  const decision = presentExtensionDecision(session, extension, scope.person)
   if (decision === undefined) return undefined
   return {
     id: extension.id,
     sessionId: session.id,
     href: `/sessions/${session.id}`,
-    requester: visible(session.requester.username),
+    requester: fullName(session.requester),
     dataSource: visible(session.dataSource.name),
-    justification: visibleLines(extension.justification),
-    sessionJustification: visibleLines(session.justification),
+    justification: foldText(extension.justification, PARAGRAPH),
+    sessionJustification: foldText(session.justification, LINE),
     ...standingOf(session, extension, { look, descriptions }),
     oldEnd: presentMoment(extension.oldEnd, zones),
     newEnd: presentMoment(extension.newEnd, zones),
@@ -129,9 +126,9 @@ function presentOpen(
   return {
     id: extension.id,
     newEnd: presentMoment(extension.newEnd, look.zones),
-    justification: visibleLines(extension.justification),
+    justification: foldText(extension.justification, PARAGRAPH),
     ...standingOf(session, extension, { look, descriptions }),
-    decision: presentExtensionDecision(extension, look.scope.person, returned),
+    decision: presentExtensionDecision(session, extension, look.scope.person, returned),
     cancelHref: isMine(session, look.scope)
       ? `/extensions/${extension.id}/cancellation`
       : undefined,
@@ -139,6 +136,7 @@ function presentOpen(
 }
 
 function presentExtensionDecision(
+  { id, requester }: Session,
   extension: Extension,
   person: { readonly id: string },
   returned?: ReturnedExtension,
@@ -153,6 +151,8 @@ function presentExtensionDecision(
   return {
     approvalHref: `${href}/approval`,
     denialHref: `${href}/denial`,
+    denialLabel: `Deny more time for session ${id}`,
+    denialHint: `The session ends as it stands, and ${visible(requester.username)} sees your reason.`,
     roles: roles.map(({ name }) => visible(name)),
     comment: field('approval', 'comment'),
     reason: field('denial', 'reason'),
@@ -172,7 +172,7 @@ function standingOf(
   }
   return {
     progress: presentProgress(asked),
-    roles: presentRoles(asked, look.zones, descriptions, look.scope.person),
+    roles: presentRoles(asked, look, descriptions),
   }
 }
 

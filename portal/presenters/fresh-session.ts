@@ -7,9 +7,10 @@ import { summaryOf } from '../forms/fields.ts'
 import type { TypedRequest } from '../forms/session-request.ts'
 import type { Shell } from '../shell.ts'
 import { presentMeanings } from './meanings.ts'
-import { lengthText, presentMoment, presentZones, type Zones } from './moments.ts'
+import { lengthText, minutesText, presentMoment, presentZones, type Zones } from './moments.ts'
 import type { FreshSessionPage, RoleChoice, WindowPreview } from './session-pages.ts'
 import { counted } from './counted.ts'
+import { fullName, type Names } from './names.ts'
 import { visible } from './visible.ts'
 
 /** SESSIONS: a justification has at most this many characters. */
@@ -19,6 +20,8 @@ export interface FreshSessionFacts {
   readonly shell: Shell
   readonly sources: readonly DataSource[]
   readonly roles: readonly OfferedRole[]
+  /** Of their approvers. */
+  readonly names: Names
   readonly typed: TypedRequest
   readonly mistakes: FieldMistakes
   readonly justificationHint?: string | undefined
@@ -55,7 +58,7 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
         : [
             {
               heading: `Roles on ${visible(typed.dataSource)}`,
-              roles: roles.map((role) => presentChoice(role, typed)),
+              roles: roles.map((role) => presentChoice(role, facts)),
             },
           ],
     rolesError: mistakes['roles'],
@@ -86,7 +89,7 @@ export function presentFreshSession(facts: FreshSessionFacts): FreshSessionPage 
 export function presentPreview(
   { window, diesAt }: { readonly window: Window; readonly diesAt: DateTime<true> },
   roles: readonly OfferedRole[],
-  zones: Zones,
+  { zones, names }: { readonly zones: Zones; readonly names: Names },
 ): WindowPreview {
   const binding = bindingMaximum(roles)
   const fixed = window.kind === 'fixed' ? window : undefined
@@ -96,14 +99,14 @@ export function presentPreview(
     length:
       window.kind === 'fixed'
         ? lengthText(window.end.toMillis() - window.start.toMillis())
-        : `${window.minutes} min`,
+        : minutesText(window.minutes),
     boundBy:
       binding &&
-      `${visible(binding.name)} allows at most ${binding.maximumMinutes} min${roles.length > 1 ? ', the least of the roles chosen' : ''}`,
+      `${visible(binding.name)} allows at most ${minutesText(binding.maximumMinutes)}${roles.length > 1 ? ', the least of the roles chosen' : ''}`,
     lapses: presentMoment(diesAt, zones),
     approvals: roles.map((role) => ({
       role: visible(role.name),
-      text: `${approversText(role)}, ${neededText(role)}`,
+      text: `${approversText(role, names)}, ${neededText(role)}`,
     })),
   }
 }
@@ -117,23 +120,30 @@ function defaultText(roles: readonly OfferedRole[], typed: TypedRequest): string
   return possible.length === 0 ? undefined : `default ${least}`
 }
 
-function presentChoice(role: OfferedRole, typed: TypedRequest): RoleChoice {
+function presentChoice(
+  role: OfferedRole,
+  { typed, names }: Pick<FreshSessionFacts, 'typed' | 'names'>,
+): RoleChoice {
   return {
     value: role.name,
     label: visible(role.name),
     chosen: role.refusal === undefined && typed.roles.includes(role.name),
     refused: role.refusal && visible(role.refusal),
     hint: role.description === '' ? undefined : visible(role.description),
-    approvers: approversText(role),
+    approvers: approversText(role, names),
     needed: neededText(role),
-    longest: `up to ${role.maximumMinutes} min`,
+    longest: `up to ${minutesText(role.maximumMinutes)}`,
     maximumMinutes: role.maximumMinutes,
   }
 }
 
-function approversText({ approvers, needed }: OfferedRole): string {
+function approversText({ approvers, approverIds, needed }: OfferedRole, names: Names): string {
   if (needed === 0) return 'Approved at once'
-  return approvers.length === 0 ? 'No approvers found' : `Approved by ${approvers.join(', ')}`
+  if (approvers.length === 0) return 'No approvers found'
+  const people = approvers.map((username, place) =>
+    fullName({ username, displayName: names.get(approverIds[place] ?? '') }),
+  )
+  return `Approved by ${people.join(', ')}`
 }
 
 function neededText({ needed }: OfferedRole): string {

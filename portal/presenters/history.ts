@@ -1,3 +1,4 @@
+import type { Mover } from '../../db/session-moves.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Shell } from '../shell.ts'
 import type { Empty, NavItem, Pager } from './pieces.ts'
@@ -9,19 +10,19 @@ export interface HistoryAsked {
   readonly mine: boolean
   /** What its requesters hid is shown, too. */
   readonly deleted: boolean
-  /** Only sessions older than this one. */
+  /** Only sessions that ended before this one. */
   readonly before: string | undefined
 }
 
 interface HistoryFacts extends HistoryAsked {
   readonly shell: Shell
   /** Who brought each session to its end, by its id. */
-  readonly movers: ReadonlyMap<string, string>
-  /** There are older ones. */
+  readonly movers: ReadonlyMap<string, Mover>
+  /** There are earlier ones. */
   readonly more: boolean
 }
 
-/** Sessions that are over, newest first. */
+/** Sessions that are over, the latest end first. */
 export function presentHistory(
   sessions: readonly Session[],
   look: Look,
@@ -65,7 +66,7 @@ function pagerOf(sessions: readonly Session[], facts: HistoryFacts): Pager | und
   return {
     newest: facts.before === undefined ? undefined : addressOf({ ...facts, before: undefined }),
     older: oldest === undefined ? undefined : addressOf({ ...facts, before: oldest }),
-    text: facts.before === undefined ? 'The latest sessions' : 'Older sessions',
+    text: facts.before === undefined ? 'The latest to end' : 'Those that ended earlier',
   }
 }
 

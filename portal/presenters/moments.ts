@@ -27,15 +27,30 @@ export function presentMaybe(at: DateTime<true> | null, zones: Zones): Moment | 
   return at === null ? undefined : presentMoment(at, zones)
 }
 
-/** `45 s`, `24 min`, `3 h 05 min`, `2 d 3 h`: a length in the words of a clock. */
+/** `2026-11-23 09:04:00 UTC`; undefined where a presented moment says it already. */
+export function presentUtc(at: DateTime<true>, zones: Zones): string | undefined {
+  const { text, also } = presentMoment(at, zones)
+  const utc = wallText(wallClock(at, 'utc'))
+  return text === utc || also === utc ? undefined : utc
+}
+
+/** `45 s`, `24 min`, `3 h 05 min`, `8 h`, `2 d 3 h`: a length in the words of a clock. */
 export function lengthText(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000))
   const minutes = Math.floor(seconds / 60)
   const hours = Math.floor(minutes / 60)
-  if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`
-  if (hours > 0) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`
+  if (hours >= 48) return `${Math.floor(hours / 24)} d${hours % 24 > 0 ? ` ${hours % 24} h` : ''}`
+  const rest = minutes % 60
+  if (hours > 0) return `${hours} h${rest > 0 ? ` ${String(rest).padStart(2, '0')} min` : ''}`
   return minutes > 0 ? `${minutes} min` : `${seconds} s`
 }
+
+/** The same of a length that is kept in minutes: `30 min`, `8 h`. */
+export function minutesText(minutes: number): string {
+  return lengthText(minutes * MINUTE_MS)
+}
+
+const MINUTE_MS = 60_000
 
 /** What still passes until an instant; `from` adds how much of the window is over. */
 export function presentCountdown(

@@ -69,6 +69,14 @@ export interface Countdown {
   readonly from?: string | undefined
 }
 
+/** A text that may be long: `rest` is empty where all of it is seen at once. */
+export interface FoldedText {
+  readonly beginning: string
+  readonly rest: string
+  /** `The rest, 1,204 characters more`; empty where nothing is folded. */
+  readonly restText: string
+}
+
 export interface State {
   readonly name: StateName
   /** Plain words: `waits for approvals`, `you can log in now`. */
@@ -89,10 +97,11 @@ export interface RoleApproval {
   readonly name: string
   /** What the role is for; may be empty. */
   readonly description: string
-  readonly state: 'PENDING' | 'APPROVED' | 'DENIED'
+  /** Absent where the session ended before anybody decided the role. */
+  readonly state?: 'PENDING' | 'APPROVED' | 'DENIED' | undefined
   /** Waits for the reader's own vote. */
   readonly isMine: boolean
-  /** `1 of 1 approvals`, `approved at once`. */
+  /** `1 of 1 approvals`, `approved at once`, `never decided`. */
   readonly text: string
   /** Who may still decide: `waits for john or admin`. */
   readonly waits?: string | undefined
@@ -100,6 +109,8 @@ export interface RoleApproval {
     readonly by: string
     readonly verb: string
     readonly at: Moment
+    /** The same in UTC where `at` says neither: `2026-11-23 09:04:00 UTC`. */
+    readonly utc?: string | undefined
     readonly comment?: string | undefined
   }[]
   /** What preflight found dangerous, shown to whoever decides. */
@@ -137,6 +148,8 @@ export interface Action extends Link {
   readonly takesReason?: boolean | undefined
   /** What the button below the reason says; absent: the label again. */
   readonly confirm?: string | undefined
+  /** What posting it does, in a sentence beside the reason. */
+  readonly hint?: string | undefined
   /** Posted beside the token, such as `{ name: 'flag', value: 'Admin' }`. */
   readonly fields?: readonly { readonly name: string; readonly value: string }[] | undefined
 }

@@ -5,7 +5,7 @@ import type { Policy, PolicyChange, PolicyRole, PolicyVersion } from '../../db/p
 import { mayAdminister } from '../privileges.ts'
 import type { Shell } from '../shell.ts'
 import type { PersonScope } from '../../db/scope.ts'
-import { lengthText, presentMoment, type Zones } from './moments.ts'
+import { minutesText, presentMoment, type Zones } from './moments.ts'
 import type { Action, Link } from './pieces.ts'
 import { differencesOf } from './policy-differences.ts'
 import type {
@@ -156,7 +156,7 @@ function presentRows(policy: Policy, mayChange: boolean): PolicyRow[] {
       group: visible(role.group ?? '-'),
       approvers: visible(group?.members.join(', ') ?? ''),
       needed: role.approvalsNeeded === 0 ? 'none, approved at once' : String(role.approvalsNeeded),
-      times: `${role.defaultMinutes} min, at most ${role.maximumMinutes} min`,
+      times: `${minutesText(role.defaultMinutes)}, at most ${minutesText(role.maximumMinutes)}`,
       flags: flagsOf(role, policy),
       justification: sayRule(role, policy),
     }
@@ -185,7 +185,7 @@ function sayGlobal({ justification: { pattern } }: Policy): string {
 /** How long a request waits, in words. */
 export function sayLife(minutes: number): string {
   if (minutes % DAY_MINUTES === 0) return counted(minutes / DAY_MINUTES, 'day')
-  return lengthText(minutes * MINUTE_MS)
+  return minutesText(minutes)
 }
 
 /** How long recordings are kept, in words. */
@@ -194,7 +194,6 @@ export function sayKept(months: number | null): string {
 }
 
 const DAY_MINUTES = 1_440
-const MINUTE_MS = 60_000
 
 function presentVersion(change: PolicyChange, zones: Zones): VersionLine {
   return {

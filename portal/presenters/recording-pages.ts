@@ -1,5 +1,5 @@
 /** What the views of a recording take: the statements of a session, and what it runs right now. */
-import type { Choice, Field, Link, Moment, Page } from './pieces.ts'
+import type { Choice, Field, Link, Moment, Page, State } from './pieces.ts'
 import type { SqlSpan } from './sql-spans.ts'
 import type { StatementMark } from './statement-marks.ts'
 
@@ -129,14 +129,21 @@ export interface StatementPage {
   readonly page: Page
   readonly id: string
   readonly number: string
+  /** `Statement 5 of connection 1` */
+  readonly heading: string
   /** `Connection 2, 10.0.0.7 to shop` */
   readonly connection: string
+  /** Whose session it is: its requester, user, roles and state. */
+  readonly requester: string
+  readonly username: string
+  readonly roles: readonly string[]
+  readonly state: State
   readonly marks: readonly StatementMark[]
   readonly spans: readonly SqlSpan[]
   readonly cut?: string | undefined
   readonly at: Moment
-  /** To the millisecond, in UTC. */
-  readonly exact: string
+  /** To the millisecond: `2026-11-23 09:04:00.123 UTC`. */
+  readonly utc: string
   readonly facts: readonly { readonly name: string; readonly text: string }[]
   /** What happened to it, for somebody who has never met the word. */
   readonly explanation: string

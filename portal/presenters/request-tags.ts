@@ -1,8 +1,8 @@
 import type { DateTime } from 'luxon'
 import type { Session } from '../../db/sessions.ts'
 import type { RequestTag } from './approval-pages.ts'
-import { lengthText, type Zones } from './moments.ts'
-import type { RoleDescriptions } from './sessions.ts'
+import { lengthText, minutesText, type Zones } from './moments.ts'
+import type { RoleDescriptions } from './session-roles.ts'
 import { visible } from './visible.ts'
 
 /** When people are at work, by Central Manager's clock: Monday to Friday. */
@@ -72,7 +72,7 @@ function longTags(
   })
   const [shortest] = usual.toSorted((one, other) => one.minutes - other.minutes)
   if (shortest === undefined || length <= shortest.minutes * MINUTE_MS) return []
-  const text = `${lengthText(length)}; ${visible(shortest.name)} is usually lent for ${shortest.minutes} min`
+  const text = `${lengthText(length)}; ${visible(shortest.name)} is usually lent for ${minutesText(shortest.minutes)}`
   return [{ name: 'long', text, tone: 'warn' }]
 }
 

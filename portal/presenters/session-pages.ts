@@ -10,6 +10,7 @@ import type {
   Empty,
   Field,
   FieldError,
+  FoldedText,
   Moment,
   NavItem,
   Page,
@@ -37,8 +38,8 @@ export interface SessionRow {
   readonly windowText?: string | undefined
   readonly progress?: Progress | undefined
   readonly countdown?: Countdown | undefined
-  /** How it ended, for the history: `Ended 2026-11-23 10:04:00 UTC, canceled by mark: done`. */
-  readonly ending?: string | undefined
+  /** For the history: `Ended 2026-11-23 10:04:00 UTC`, `canceled by mark: done`. */
+  readonly ending?: { readonly at: string; readonly how: string } | undefined
   readonly justification: string
   /** Its requester took it out of the lists. */
   readonly isHidden: boolean
@@ -160,7 +161,8 @@ export interface TimelineEntry {
   readonly scope: 'session' | 'role'
   /** `john approved role1`, `The session user was created`. */
   readonly text: string
-  readonly detail?: string | undefined
+  /** One line, and the rest behind it. */
+  readonly detail?: FoldedText | undefined
 }
 
 /** What happened, oldest first; the middle of a long story is folded. */
@@ -189,8 +191,22 @@ export interface SessionUser {
 /** A form that takes one sentence; `error` and `value` come back when it was refused. */
 export interface ReasonForm extends Field {
   readonly href: string
+  /** What it does to what: `Terminate session 68`. */
+  readonly label: string
   /** What posting it does. */
   readonly hint: string
+}
+
+/** How a session ended. */
+export interface SessionOutcome {
+  /** `Denied`, `Canceled`, `Terminated`, `Expired`. */
+  readonly label: string
+  /** Absent where time alone ended it. */
+  readonly by?: string | undefined
+  /** The roles that were denied. */
+  readonly roles: readonly string[]
+  readonly at?: Moment | undefined
+  readonly reason?: FoldedText | undefined
 }
 
 export interface SessionPage {
@@ -203,19 +219,26 @@ export interface SessionPage {
   readonly isMine: boolean
   readonly requester: string
   readonly dataSource: string
+  readonly roleNames: readonly string[]
+  /** The roles that still wait, each with who may decide. */
+  readonly awaited: readonly { readonly role: string; readonly who: string }[]
+  /** Absent while it is under way. */
+  readonly outcome?: SessionOutcome | undefined
   readonly username: string
-  readonly justification: string
+  readonly justification: FoldedText
   readonly requested: Moment
   readonly start?: Moment | undefined
   readonly end?: Moment | undefined
+  /** `Planned end` of what may end, or ended, before it; else `End`. */
+  readonly endLabel: string
   readonly length: string
   readonly windowText?: string | undefined
   /** When the request dies without its approvals, while it waits for them. */
   readonly lapses?: Moment | undefined
   readonly countdown?: Countdown | undefined
   readonly progress?: Progress | undefined
-  readonly ending?: string | undefined
-  readonly removal?: string | undefined
+  /** What has become of the session user; it is due while it is not done. */
+  readonly removal?: { readonly text: string; readonly isDue: boolean } | undefined
   /** The policy it was asked under, with its page for those who may read it. */
   readonly policy?: { readonly text: string; readonly href?: string | undefined } | undefined
   /** Its time is over and its user is not shut out. */
@@ -235,8 +258,8 @@ export interface SessionPage {
     | undefined
   readonly credential?: Credential | undefined
   readonly decision?: Decision | undefined
-  readonly cancellation?: ReasonForm | undefined
-  readonly termination?: ReasonForm | undefined
+  /** Its requester may cancel it, an admin terminate it; absent once it is over. */
+  readonly ending?: (ReasonForm & { readonly id: string; readonly required: boolean }) | undefined
   readonly extension?: ExtensionSection | undefined
   /** For the requester of a session that is over: the same again, at once or after changing it. */
   readonly again?:
@@ -258,13 +281,15 @@ export interface SessionPage {
   readonly statements: StatementsSection
   /** Present while the session is granted, for those who may read its recording. */
   readonly running?: RunningSection | undefined
-  readonly actions: readonly Action[]
 }
 
 /** Forms of one who may decide now: approve takes `comment` (and `roles`), deny takes `reason`. */
 export interface Decision {
   readonly approvalHref: string
   readonly denialHref: string
+  /** `Deny session 68`, and what that does. */
+  readonly denialLabel: string
+  readonly denialHint: string
   /** The roles this person may approve; an approval is of all of them. */
   readonly roles: readonly string[]
   /** The same as they are shown. */

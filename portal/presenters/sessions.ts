@@ -2,12 +2,22 @@ import type { DateTime } from 'luxon'
 import { votesFor } from '../../broker/policy/policy.ts'
 import { hidingFault } from '../../broker/sessions/hiding.ts'
 import { isOver } from '../../broker/sessions/session.ts'
-import type { Session, SessionRole, SessionState } from '../../db/sessions.ts'
 import type { PersonScope } from '../../db/scope.ts'
+import type { Mover } from '../../db/session-moves.ts'
+import type { Session, SessionState } from '../../db/sessions.ts'
 import { mayAdminister } from '../privileges.ts'
 import { counted } from './counted.ts'
-import { lengthText, presentCountdown, presentMaybe, presentMoment, type Zones } from './moments.ts'
-import type { Action, Countdown, Progress, RoleApproval } from './pieces.ts'
+import {
+  lengthText,
+  minutesText,
+  presentCountdown,
+  presentMaybe,
+  presentMoment,
+  type Zones,
+} from './moments.ts'
+import { fullName, type Names } from './names.ts'
+import type { Action, Countdown, Progress } from './pieces.ts'
+import { presentEndingAction } from './session-forms.ts'
 import type { SessionGroup, SessionRow } from './session-pages.ts'
 import { GLOSSES } from './session-states.ts'
 import { visibleLines } from './visible-lines.ts'
@@ -19,16 +29,18 @@ export interface Look {
   readonly zones: Zones
   /** By the store's clock. */
   readonly now: DateTime<true>
+  /** Of those who decide, decided or acted; a session brings its requester's along. */
+  readonly names?: Names
 }
 
 /** One session as a line of a list; `ender` is who ended it, where that is known. */
-export function presentSessionRow(session: Session, look: Look, ender?: string): SessionRow {
+export function presentSessionRow(session: Session, look: Look, ender?: Mover): SessionRow {
   return {
     id: session.id,
     href: `/sessions/${session.id}`,
     state: { name: session.state, gloss: GLOSSES[session.state] },
     isMine: isMine(session, look.scope),
-    requester: visible(session.requester.username),
+    requester: fullName(session.requester),
     dataSource: visible(session.dataSource.name),
     roles: session.roles.map(({ name }) => visible(name)),
     start: presentMaybe(session.start, look.zones),
@@ -36,7 +48,7 @@ export function presentSessionRow(session: Session, look: Look, ender?: string):
     windowText: windowTextOf(session),
     progress: presentRowProgress(session),
     countdown: presentEnding(session, look.now),
-    ending: prefixed('Ended ', endingOf(session, look.zones, ender)),
+    ending: presentEnd(session, look, ender),
     justification: visibleLines(session.justification),
     isHidden: session.hiddenAt !== null,
     againHref:
@@ -65,8 +77,22 @@ function presentUse({ grantedAt, start, end, endedAt }: Session): Progress | und
   return { of: 'window', done: used, needed: whole, text }
 }
 
-function prefixed(word: string, text: string | undefined): string | undefined {
-  return text === undefined ? undefined : `${word}${text}`
+/** When and how it ended: `canceled by mark: done early`; who asked for it is named in full before. */
+function presentEnd(
+  { state, endReason, endedAt, requester }: Session,
+  { zones, names }: Look,
+  ender: Mover | undefined,
+): SessionRow['ending'] {
+  if (!isOver(state)) return undefined
+  // nobody but its requester cancels a session, and time alone lets it expire
+  const by = state === 'CANCELED' ? requester : state === 'EXPIRED' ? undefined : ender
+  const displayName = by && by.id !== null && by.id !== requester.id ? names?.get(by.id) : undefined
+  const who = by === undefined ? '' : ` by ${fullName({ username: by.username, displayName })}`
+  const why = endReason === null || endReason === '' ? '' : `: ${visibleLines(endReason)}`
+  return {
+    at: endedAt === null ? 'Ended' : `Ended ${presentMoment(endedAt, zones).text}`,
+    how: `${state.toLowerCase()}${who}${why}`,
+  }
 }
 
 /** Sessions under way, by how near they are to a login. */
@@ -127,104 +153,15 @@ function presentOpening(start: DateTime<true>, now: DateTime<true>): Countdown {
 
 /** What stands in for a window that counts from its approval. */
 export function windowTextOf({ start, minutes }: Session): string | undefined {
-  return start === null && minutes !== null ? `from approval, for ${minutes} min` : undefined
-}
-
-/** When it ended, how, and why: `2026-11-23 10:04:00 UTC, canceled by mark: done early`. */
-export function endingOf(
-  { state, endReason, endedAt, requester }: Session,
-  zones: Zones,
-  ender?: string,
-): string | undefined {
-  if (!isOver(state)) return undefined
-  const at = endedAt === null ? '' : `${presentMoment(endedAt, zones).text}, `
-  // nobody but its requester cancels a session, and time alone lets it expire
-  const by = state === 'EXPIRED' ? undefined : state === 'CANCELED' ? requester.username : ender
-  const who = by === undefined ? '' : ` by ${visible(by)}`
-  const why = endReason === null || endReason === '' ? '' : `: ${visibleLines(endReason)}`
-  return `${at}${state.toLowerCase()}${who}${why}`
+  return start === null && minutes !== null
+    ? `from approval, for ${minutesText(minutes)}`
+    : undefined
 }
 
 /** `30 min`: the length of the window, whether or not it stands yet. */
 export function lengthOf({ start, end, minutes }: Session): string {
   if (start !== null && end !== null) return lengthText(end.toMillis() - start.toMillis())
-  return minutes === null ? '-' : `${minutes} min`
-}
-
-/** What roles are for and what is dangerous about them, by their ids. */
-export type RoleDescriptions = ReadonlyMap<
-  string,
-  {
-    readonly description: string
-    readonly dangers: readonly string[]
-    readonly defaultMinutes: number
-  }
->
-
-/** Whether the reader's own vote is still awaited. */
-function isAwaited(session: Session, role: SessionRole, reader: Reader | undefined): boolean {
-  if (reader === undefined || role.state !== 'PENDING' || session.state !== 'CREATED') return false
-  return undecided(session, role).includes(reader.username)
-}
-
-/** Who reads it. */
-type Reader = Pick<PersonScope['person'], 'username'>
-
-/** The roles of a request with their votes. */
-export function presentRoles(
-  session: Session,
-  zones: Zones,
-  descriptions: RoleDescriptions,
-  reader?: Reader,
-): RoleApproval[] {
-  return session.roles.map((role) => ({
-    name: visible(role.name),
-    description: visible(descriptions.get(role.id)?.description ?? ''),
-    state: role.state,
-    isMine: isAwaited(session, role, reader),
-    text:
-      role.needed === 0
-        ? 'approved at once'
-        : `${votesFor(role)} of ${counted(role.needed, 'approval')}`,
-    waits:
-      role.state === 'PENDING' && session.state === 'CREATED'
-        ? `waits for ${eitherOf(awaited(session, role, reader))}`
-        : undefined,
-    votes: role.approvals.map((vote) => ({
-      by: visible(vote.by),
-      verb: 'approved',
-      at: presentMoment(vote.at, zones),
-      comment: vote.comment === '' ? undefined : visibleLines(vote.comment),
-    })),
-    dangers: (descriptions.get(role.id)?.dangers ?? []).map(
-      (danger) => `dangerous: ${visible(danger)}`,
-    ),
-  }))
-}
-
-/** Who may still decide. */
-function undecided(
-  { requester }: Session,
-  { approvers, approvals }: SessionRole,
-): readonly string[] {
-  const decided = new Set([requester.username, ...approvals.map(({ by }) => by)])
-  return approvers.filter((name) => !decided.has(name))
-}
-
-/** The same as they are shown; the reader is `you`. */
-function awaited(
-  session: Session,
-  role: SessionRole,
-  reader: Reader | undefined,
-): readonly string[] {
-  const names = undecided(session, role)
-  if (reader === undefined || !names.includes(reader.username)) return names.map(visible)
-  return ['you', ...names.filter((name) => name !== reader.username).map(visible)]
-}
-
-function eitherOf(names: readonly string[]): string {
-  if (names.length < 2) return names[0] ?? 'an approver; there is none now'
-  return `${names.slice(0, -1).join(', ')} or ${names.at(-1) ?? ''}`
+  return minutes === null ? '-' : minutesText(minutes)
 }
 
 /** Hides a session from the lists or shows it again; undefined for who may not. */
@@ -242,26 +179,6 @@ function actionsOn(session: Session, scope: PersonScope): Action[] {
     const hiding = hidingAction(session, scope)
     return hiding === undefined ? [] : [hiding]
   }
-  const href = `/sessions/${session.id}`
-  if (isMine(session, scope)) {
-    return [
-      {
-        href: `${href}/cancellation`,
-        label: 'Cancel',
-        confirm: `Cancel session ${session.id}`,
-        tone: 'danger',
-        takesReason: true,
-      },
-    ]
-  }
-  if (!mayAdminister(scope)) return []
-  return [
-    {
-      href: `${href}/termination`,
-      label: 'Terminate',
-      confirm: `Terminate session ${session.id}`,
-      tone: 'danger',
-      needsReason: true,
-    },
-  ]
+  if (isMine(session, scope)) return [presentEndingAction('cancellation', session)]
+  return mayAdminister(scope) ? [presentEndingAction('termination', session)] : []
 }

@@ -1,11 +1,13 @@
+import { usernameIn } from '../../broker/sessions/session.ts'
 import type { Connection } from '../../db/connections.ts'
 import { cursorTo, type Statement } from '../../db/statements.ts'
-import { iso } from '../../db/store.ts'
 import type { Session } from '../../db/sessions.ts'
 import type { Shell } from '../shell.ts'
 import { connectionName, grouped } from './connections.ts'
 import { presentMoment } from './moments.ts'
+import { fullName } from './names.ts'
 import type { StatementPage } from './recording-pages.ts'
+import { GLOSSES } from './session-states.ts'
 import { explainOutcome, kindText, marksOf, transactionText } from './statement-marks.ts'
 import {
   copyText,
@@ -18,6 +20,7 @@ import {
   tookText,
   valueText,
 } from './statements.ts'
+import { visible } from './visible.ts'
 
 /** What the page of one statement is made of. */
 export interface StatementFacts {
@@ -46,12 +49,18 @@ export function presentStatementPage(facts: StatementFacts): StatementPage {
     page: shell.page,
     id: session.id,
     number: String(statement.number),
+    heading: statementHeading(statement, connections),
     connection: connectionName(statement.connection, connections),
+    requester: fullName(session.requester),
+    username: usernameIn(session.state, session),
+    roles: session.roles.map(({ name }) => visible(name)),
+    state: { name: session.state, gloss: GLOSSES[session.state] },
     marks: marksOf(statement),
     spans: spansOf(statement),
     cut: sayCut(statement),
-    at: presentMoment(statement.startedAt, zones),
-    exact: iso(statement.startedAt),
+    // UTC has a line of its own
+    at: { ...presentMoment(statement.startedAt, zones), ...(zones.own ? {} : { also: undefined }) },
+    utc: `${statement.startedAt.toUTC().toFormat('yyyy-LL-dd HH:mm:ss.SSS')} UTC`,
     facts: factsOf(statement),
     explanation: explainOutcome(statement),
     error: errorText(statement),
@@ -65,6 +74,15 @@ export function presentStatementPage(facts: StatementFacts): StatementPage {
     rows: presentRows(around, { href, zones, connections }),
     listHref: `${href}?after=${cursorTo(statement)}#s-${statement.connection}-${statement.number}`,
   }
+}
+
+/** `Statement 5 of connection 1`: numbers begin anew on each connection. */
+export function statementHeading(
+  { number, connection }: Pick<Statement, 'number' | 'connection'>,
+  connections: readonly Connection[],
+): string {
+  const place = connections.findIndex(({ id }) => id === connection)
+  return `Statement ${number}${place < 0 ? '' : ` of connection ${place + 1}`}`
 }
 
 /** What is known of it, in words; what is not stays away. */

@@ -1,10 +1,12 @@
 import type { AuditRecord } from '../../db/audit-record.ts'
 import { LOGIN_REMAINS } from '../../db/removals.ts'
 import { mayAudit } from '../privileges.ts'
+import { foldText, LINE } from './folded.ts'
 import { presentMoment } from './moments.ts'
+import { fullName } from './names.ts'
+import type { FoldedText } from './pieces.ts'
 import type { Timeline, TimelineEntry } from './session-pages.ts'
 import type { Look } from './sessions.ts'
-import { visibleLines } from './visible-lines.ts'
 import { visible } from './visible.ts'
 
 /** Entries of a long story that stand in front of the fold, and behind it. */
@@ -33,7 +35,7 @@ function presentEntries(records: readonly AuditRecord[], look: Look): TimelineEn
     at: presentMoment(record.at, look.zones),
     state: record.state ?? undefined,
     scope: record.scope ?? 'session',
-    text: sentenceOf(record),
+    text: sentenceOf(record, look),
     detail: detailOf(record),
   }))
 }
@@ -43,8 +45,9 @@ function isNews({ action }: AuditRecord): boolean {
   return action !== 'task.succeeded'
 }
 
-function sentenceOf(record: AuditRecord): string {
-  const by = visible(record.actor)
+function sentenceOf(record: AuditRecord, { names }: Look): string {
+  const displayName = names?.get(record.body.actor.id)
+  const by = fullName({ username: record.actor, displayName })
   const roles = visible(record.roles.join(', '))
   if (record.action === 'session.removed' && record.body.details?.['login'] === 'never') {
     return 'What its grant had begun was taken back; nobody could ever log in with it'
@@ -57,9 +60,9 @@ function sentenceOf(record: AuditRecord): string {
 }
 
 /** What a task was about says so itself, why it failed among it. */
-function detailOf({ action, reason, body }: AuditRecord): string | undefined {
+function detailOf({ action, reason, body }: AuditRecord): FoldedText | undefined {
   const text = action === 'task.failed' ? body.details?.['result'] : reason
-  return text === null || text === undefined ? undefined : visibleLines(text)
+  return text === null || text === undefined ? undefined : foldText(text, LINE)
 }
 
 /** Which work failed; `detail` says why. */

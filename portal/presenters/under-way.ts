@@ -66,6 +66,7 @@ function terminateAllForm(count: string, reason: Field): ReasonForm {
   return {
     ...reason,
     href: '/sessions/termination',
+    label: `Terminate all: ${count}`,
     hint: `Ends ${count} under way, everybody's. Connections are cut at once and the session users are removed. Your reason is kept with each.`,
   }
 }

@@ -14,6 +14,8 @@ const LIVE_FOR = 30 * MINUTE
 
 for (const start of [focusErrors, knowZone, submitChoices, countCharacters, fillDemo]) start()
 revealCopyButtons()
+revealCopyLinks()
+askAtOnce()
 showPeeks()
 previewRequest()
 colourSql()
@@ -90,19 +92,53 @@ function revealCopyButtons() {
 
 async function copyFrom(button) {
   const source = document.getElementById(button.dataset.copy)
-  const said = document.querySelector('[data-copied]')
-  const before = [...button.childNodes]
-  try {
-    await navigator.clipboard.writeText(source.textContent)
-    button.textContent = 'Copied'
-    if (said) said.textContent = 'Copied to the clipboard'
-  } catch {
-    getSelection().selectAllChildren(source)
-    button.textContent = 'Press Ctrl+C'
+  const isCopied = await copy(source.textContent)
+  if (!isCopied) getSelection().selectAllChildren(source)
+  answer(button, isCopied ? 'Copied' : 'Press Ctrl+C')
+}
+
+/** The address of this page, without what only says how it was come by. */
+function revealCopyLinks() {
+  if (!navigator.clipboard) return
+  for (const button of all('[data-copy-link]')) {
+    button.hidden = false
+    button.addEventListener('click', async () => {
+      const isCopied = await copy(location.origin + location.pathname)
+      answer(button, isCopied ? 'Copied' : 'Copy the address of this page instead')
+    })
   }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The button says for a moment what came of it. */
+function answer(button, text) {
+  // a second click must not take the answer for the button's own words
+  button.words ??= [...button.childNodes]
+  const said = document.querySelector('[data-copied]')
+  if (said) said.textContent = text === 'Copied' ? 'Copied to the clipboard' : text
+  button.textContent = text
   setTimeout(() => {
-    button.replaceChildren(...before)
+    button.replaceChildren(...button.words)
   }, 2000)
+}
+
+/** What asks for a reason asks for it where one types. */
+function askAtOnce() {
+  const ask = ({ target }) => {
+    if (target.open && target.matches('details.ask')) {
+      target.querySelector('input[name="reason"]')?.focus()
+    }
+  }
+  // it does not bubble
+  document.addEventListener('toggle', ask, true)
 }
 
 // ---- countdowns
@@ -138,8 +174,8 @@ function inWords(milliseconds) {
   const minutes = Math.floor(seconds / 60)
   const hours = Math.floor(minutes / 60)
   const two = (number) => String(number).padStart(2, '0')
-  if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`
-  if (hours > 0) return `${hours} h ${two(minutes % 60)} min`
+  if (hours >= 48) return `${Math.floor(hours / 24)} d${hours % 24 > 0 ? ` ${hours % 24} h` : ''}`
+  if (hours > 0) return `${hours} h${minutes % 60 > 0 ? ` ${two(minutes % 60)} min` : ''}`
   if (minutes >= 10) return `${minutes} min`
   return `${minutes}:${two(seconds % 60)} min`
 }
@@ -330,6 +366,8 @@ function refresh(part, fresh) {
     left: box.scrollLeft,
     held: box === document.activeElement,
   }))
+  const unfolded = new Set(all('details[data-fold][open]', part).map(({ dataset }) => dataset.fold))
+  for (const fold of all('details[data-fold]', next)) fold.open = unfolded.has(fold.dataset.fold)
   part.replaceWith(next)
   knowZone()
   for (const [place, box] of all(SCROLLED, next).entries()) {
@@ -373,7 +411,8 @@ function colourOne(code, kinds) {
 function isInUse(part) {
   const held = document.activeElement
   if (part.contains(held) && !held.matches(SCROLLED)) return true
-  if (part.querySelector('details[open]')) return true
+  // what is only unfolded stays so in what comes instead
+  if (part.querySelector('details[open]:not([data-fold])')) return true
   const typed = all('input, textarea', part).some(
     (input) => input.value !== input.defaultValue || input.checked !== input.defaultChecked,
   )

@@ -143,7 +143,7 @@ describe('administration and more time, in a browser', () => {
   it('more time is approved by somebody else, and the countdown follows by itself', async () => {
     const page = audience.pageOf('mark')
     await open(page, session)
-    const end = page.locator('.pass dt:text-is("End") + dd time')
+    const end = page.locator('.pass dt:text-is("Planned end") + dd time')
     const before = await end.getAttribute('datetime')
     await page.getByLabel('Minutes more').fill('15')
     await page.getByLabel('Why').fill('It takes longer')

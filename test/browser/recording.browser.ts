@@ -116,7 +116,7 @@ describe('the recording of a session, in a browser', () => {
       .first()
       .getByRole('link', { name: /^Statement/ })
       .click()
-    await page.getByRole('heading', { name: /^Statement [0-9]+$/ }).waitFor()
+    await page.getByRole('heading', { name: /^Statement [0-9]+ of connection [0-9]+$/ }).waitFor()
     assert.match(
       await page.locator('main').innerText(),
       /It failed, and what it had changed was taken back/,

@@ -40,7 +40,7 @@ describe('everything, in a browser without JavaScript', () => {
     await mark.getByLabel('role1').check()
     await mark.getByLabel('role3').check()
     await mark.getByLabel('Minutes', { exact: true }).fill('45')
-    await mark.getByRole('button', { name: 'Check the window' }).click()
+    await mark.getByRole('button', { name: 'Preview the request' }).click()
     assert.match(await mark.locator('#preview').innerText(), /45 min[^]*Approved by john/)
     await mark.getByLabel('Justification').fill('Refund order 1207')
     await mark.getByRole('button', { name: 'Request access' }).click()
@@ -66,10 +66,13 @@ describe('everything, in a browser without JavaScript', () => {
   it('an admin terminates with a reason, and not without one', async () => {
     const admin = await open('admin', '/sessions')
     await admin.getByRole('link', { name: /^Session \d/ }).click()
-    await admin.getByText('Terminate session').first().click()
+    // the link at the top opens the form and leads into its field
+    await admin.getByRole('link', { name: 'End it' }).click()
+    await admin.locator('#terminate-reason:focus').waitFor()
     await admin.getByLabel('Reason').fill('   ')
     await admin.getByRole('button', { name: 'Terminate session' }).click()
     await admin.locator('#terminate-reason-error').waitFor()
+    await admin.locator('#terminate-reason:focus').waitFor()
     // the answer that brings the form back is told on the console
     complaints.forEach((said) => said.splice(0))
     await admin.getByLabel('Reason').fill('maintenance')
@@ -85,10 +88,13 @@ describe('everything, in a browser without JavaScript', () => {
     await john.getByLabel(/^Comment/).fill('no')
     await john.getByLabel(/^Comment/).press('Enter')
     assert.match(await john.locator('main').innerText(), /Deny session/)
-    await john.getByText(`Deny session ${denied}`).click()
+    await john.getByText(`Deny session ${denied}`).first().click()
     await john.getByLabel(/^Reason/).fill('not during the sale')
-    await john.getByRole('button', { name: 'Deny', exact: true }).click()
-    assert.match(await john.locator('main').innerText(), /DENIED[^]*not during the sale/)
+    await john.getByRole('button', { name: `Deny session ${denied}` }).click()
+    await john.waitForURL(/\/approvals$/)
+    await john.locator('[data-flash]', { hasText: `Session ${denied} is over` }).waitFor()
+    await john.goto(`${served.url}/sessions/${denied}`)
+    assert.match(await john.locator('.pass').innerText(), /DENIED[^]*not during the sale/)
     const canceled = await ask(['role3'])
     const mark = await open('mark', '/sessions')
     const row = mark.locator(`[data-session-id="${canceled}"]`)
@@ -129,7 +135,7 @@ describe('everything, in a browser without JavaScript', () => {
 
   async function download(page: Page): Promise<string> {
     await page.getByRole('button', { name: 'Download options' }).click()
-    await page.getByLabel('CSV').check()
+    await page.getByLabel('CSV', { exact: true }).check()
     const [file] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'Download', exact: true }).click(),

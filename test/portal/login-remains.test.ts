@@ -94,7 +94,10 @@ describe('a session that is over and whose user is not shut out', () => {
     const page = await pageOf(session.id)
     const alert = await alertOn()
 
-    assert.match(page, /Removal pending: nobody can use the session user any more/)
+    assert.match(
+      page,
+      /class="message warn">Removal pending: nobody can use the session user any more/,
+    )
     assert.doesNotMatch(page, /log in directly to/)
     assert.match(
       alert,

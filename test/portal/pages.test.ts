@@ -44,8 +44,11 @@ describe('the pages of sessions', () => {
         '/approvals',
       )
       assert.equal(answer.status, 303)
-      assert.equal(answer.get('location'), `/sessions/${id}`)
-      assert.match((await approver.get(`/sessions/${id}`)).text, /Approved\./)
+      assert.equal(answer.get('location'), '/approvals')
+      assert.match(
+        (await approver.get('/approvals')).text,
+        new RegExp(`data-flash[^>]*>Approved. Session ${id} `),
+      )
       assert.equal((await look(world, id)).state, left)
     }
     assert.match((await mark.get(`/sessions/${id}`)).text, /data-left>opening now…</)

@@ -122,12 +122,12 @@ describe('the recording of a session, as its readers see it', () => {
     })
   })
 
-  it('is one story: approvals, database user, connections, statements, what happened', async () => {
+  it('is one story: approvals, session user, connections, statements, what happened', async () => {
     const { text } = await audrey.get(`/sessions/${id}`)
     const headings = [...text.matchAll(/<h2[^>]*>([^<]+)/g)].map(([, heading]) => heading)
     assert.deepEqual(headings, [
       'Roles and approvals',
-      'Database user',
+      'Session user',
       'What happened',
       'Connections',
       'Running now',
@@ -187,6 +187,17 @@ describe('the recording of a session, as its readers see it', () => {
       const { text } = await audrey.get(`/sessions/${id}/statements/${first.id}/3`)
       assert.deepEqual(numbersIn(text), ['1', '2', '3', '4', '5', '6'])
       assert.match(text, /aria-current="true"/)
+      assert.match(text, new RegExp(`<title>Statement 3 of connection 1, session ${id} ·`))
+      assert.match(text, /<h1>Statement 3 of connection 1<\/h1>/)
+      assert.match(text, /<dt>Requester<\/dt><dd>mark<\/dd>/)
+      assert.match(text, /<dt>Session user<\/dt><dd><code>dp_mark_[^<]+<\/code>/)
+      assert.match(text, /<dt>Roles<\/dt><dd><span class="tag">role1<\/span>/)
+      assert.match(
+        text,
+        /<dt>Session<\/dt><dd><a [^>]*>\d+<\/a>\s*<span class="state" data-state="GRANTED"/,
+      )
+      assert.match(text, /<dt>In UTC<\/dt><dd><time [^>]*>2026-11-23 10:00:[\d.]+ UTC<\/time>/)
+      assert.match(text, /<button [^>]* hidden data-copy-link>Copy link/)
       assert.match(text, /It failed, and what it had changed was taken back/)
       const [, list = ''] = /href="([^"]+)">In the list/.exec(text) ?? []
       assert.deepEqual(numbersIn((await audrey.get(list)).text).slice(0, 2), ['3', '4'])

@@ -76,7 +76,8 @@ function storyOf(place: number, now: DateTime<true>, { act, words, world }: Told
       action: end === 'DENIED' ? 'role.denied' : 'role.approved',
       scope: 'role',
       state: end === 'DENIED' ? 'DENIED' : 'APPROVED',
-      session: { ...roleRow, roles: ['role1'] },
+      // what is denied gets no user any more
+      session: { ...roleRow, roles: ['role1'], username: end === 'DENIED' ? '-' : 'TBD' },
       reason: end === 'DENIED' ? words.denial : words.comment,
     }),
   ]
