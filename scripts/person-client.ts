@@ -6,12 +6,17 @@ import { AppError, sentenceOf } from '../lib/errors.ts'
 export interface PersonClient {
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<unknown>
   post(path: string, body: object): Promise<unknown>
-  /** The answer's bytes as they come, for downloads. */
-  stream(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Response>
+  /** The answer's bytes as they come, for downloads of any length; it breaks off when none come any more. */
+  stream(
+    path: string,
+    query?: Readonly<Record<string, string | undefined>>,
+  ): AsyncGenerator<Uint8Array, void, undefined>
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 const DEADLINE_MS = 30_000
+/** A portal counts what a download holds before its first byte. */
+const STREAM_DEADLINE_MS = 300_000
 const UNAUTHORIZED = 401
 
 /** A client for DAYPASS_URL with DAYPASS_TOKEN. Errors: `token_missing`, `portal_unreachable`, and the API's own. */
@@ -31,12 +36,34 @@ export function openPersonClient(): PersonClient {
     get: async (path, query) => (await call(path, query === undefined ? {} : { query })).json(),
     post: async (path, body) =>
       (await call(path, { method: 'POST', body: JSON.stringify(body) })).json(),
-    stream: (path, query) => call(path, query === undefined ? {} : { query }),
+    stream: (path, query = {}) => streamed({ url, token, path, query }),
   }
 }
 
 type Query = Readonly<Record<string, string | undefined>>
 type Call = RequestInit & { url: string; token: string; path: string; query?: Query }
+
+/** Each byte has as long to come as the first. */
+async function* streamed(asked: Call): AsyncGenerator<Uint8Array, void, undefined> {
+  const patience = new AbortController()
+  const timer = setTimeout(() => patience.abort(), STREAM_DEADLINE_MS)
+  try {
+    const { body } = await request({ ...asked, signal: patience.signal })
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+      yield chunk
+      timer.refresh()
+    }
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause
+    throw new AppError(
+      'portal_unreachable',
+      `The portal at ${asked.url} broke off before the end, so this is not all of it: ${sentenceOf(cause)}`,
+      { cause },
+    )
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 async function request({ url, token, path, query = {}, ...init }: Call): Promise<Response> {
   const target = new URL(`/api/v1${path}`, url)
@@ -44,11 +71,8 @@ async function request({ url, token, path, query = {}, ...init }: Call): Promise
     if (value !== undefined) target.searchParams.set(name, value)
   }
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const answer = await fetch(target, {
-    ...init,
-    headers,
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  }).catch((cause: unknown) => {
+  const signal = init.signal ?? AbortSignal.timeout(DEADLINE_MS)
+  const answer = await fetch(target, { ...init, headers, signal }).catch((cause: unknown) => {
     const why = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause
     throw new AppError('portal_unreachable', `No portal answers at ${url}: ${sentenceOf(why)}`, {
       cause,

@@ -72,10 +72,12 @@ async function serving(child: ChildProcess, part: KeyHolder): Promise<void> {
   const timer = new AbortController()
   const deadline = setTimeout(() => timer.abort(), READY_DEADLINE_MS)
   try {
-    const [message] = (await Promise.race([
+    const heard = Promise.race([
       once(child, 'message', { signal: timer.signal }),
       once(child, 'exit', { signal: timer.signal }),
-    ])) as unknown[]
+    ])
+    // nothing in time is told like an end
+    const [message]: unknown[] = await heard.catch(() => [])
     if (message === READY) return
     throw new AppError('part_failed', `The ${part} did not start; it said why above.`)
   } finally {

@@ -1,7 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { Readable } from 'node:stream'
 import { Option, type Command } from 'commander'
-import { AppError } from '../../lib/errors.ts'
 import { openPersonClient } from '../person-client.ts'
 
 /** Option name to query name, as the API spells it. */
@@ -55,14 +53,13 @@ async function printAudit(options: AuditOptions): Promise<void> {
     name,
     valueOf(options, option),
   ])
-  const answer = await openPersonClient().stream('/audit/download', {
+  const bytes = openPersonClient().stream('/audit/download', {
     ...Object.fromEntries(filters),
     format: options.format,
     view: options.view,
     includeFilters: 'true',
   })
-  if (answer.body === null) throw new AppError('empty_answer', 'The portal sent no file.')
-  await pipeline(Readable.fromWeb(answer.body), process.stdout, { end: false })
+  await pipeline(bytes, process.stdout, { end: false })
 }
 
 function valueOf(options: AuditOptions, name: string): string | undefined {

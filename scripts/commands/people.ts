@@ -133,9 +133,9 @@ function flagsOf(person: Person): string[] {
 async function lockUser(username: string): Promise<void> {
   await onStore(async (store, origin) => {
     const person = await getPersonNamed(store, username)
-    await store.change((tx) => lockPerson(tx, origin, person.id))
+    const isChanged = await store.change((tx) => lockPerson(tx, origin, person.id))
+    print(isChanged ? `Locked ${username}.` : `${username} was locked already.`)
   })
-  print(`Locked ${username}.`)
 }
 
 async function makeToken(options: { user: string; name: string; json?: true }): Promise<void> {

@@ -4,7 +4,7 @@ import { openPersonClient } from '../person-client.ts'
 import { print, printJson, printTable } from '../print.ts'
 
 /** The part of the API's session that people read in a terminal. */
-const SESSION = z.object({
+const SESSION = z.looseObject({
   id: z.string(),
   state: z.string(),
   dataSource: z.string(),
@@ -15,6 +15,8 @@ const SESSION = z.object({
   end: z.string().nullable(),
 })
 type Session = z.infer<typeof SESSION>
+/** One page; `next` leads to the one behind it. */
+const SESSIONS = z.object({ sessions: z.array(SESSION), next: z.string().nullable() })
 
 interface Json {
   readonly json?: true
@@ -125,12 +127,18 @@ async function requestSession(dataSource: string, options: RequestOptions): Prom
 
 async function listSessions(options: Json & { state?: string; mine?: true }): Promise<void> {
   const query = { state: options.state, mine: options.mine ? 'true' : undefined }
-  const answer = await openPersonClient().get('/sessions', query)
+  const sessions: Session[] = []
+  let cursor: string | undefined
+  do {
+    const answer = await openPersonClient().get('/sessions', { ...query, cursor })
+    const page = SESSIONS.parse(answer)
+    sessions.push(...page.sessions)
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined)
   if (options.json) {
-    printJson(answer)
+    printJson({ sessions, next: null })
     return
   }
-  const { sessions } = z.object({ sessions: z.array(SESSION) }).parse(answer)
   printTable(
     ['Session', 'State', 'Data source', 'Requester', 'Roles', 'Username', 'Start', 'End'],
     sessions.map(cellsOf),
