@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { askFor } from '../ask.ts'
 import { runTest } from '../check-run.ts'
 import { AppError } from '../../lib/errors.ts'
 import { openPersonClient } from '../person-client.ts'
@@ -19,7 +20,7 @@ export function addAdministration(program: Command): void {
 }
 
 interface SourceOptions extends Json {
-  readonly url: string
+  readonly url?: string
   readonly databases?: string[]
   readonly tls?: string
 }
@@ -29,9 +30,9 @@ function addSources(source: Command): void {
     .command('add')
     .description('add a data source; its admin login is tried, then sealed')
     .argument('<name>')
-    .requiredOption(
+    .option(
       '--url <url>',
-      "postgres://login:password@host:5432/database, the broker's login there",
+      "postgres://login:password@host:5432/database, the broker's login there; without it read from standard input, where no list of processes shows it",
     )
     .option('--databases <name...>', 'databases it opens; * for all (default: the one in the URL)')
     .option('--tls <mode>', 'disable, require, verify-ca or verify-full')
@@ -39,7 +40,7 @@ function addSources(source: Command): void {
     .action(async (name: string, { url, databases, tls, json }: SourceOptions) => {
       const asked = {
         name,
-        url,
+        url: url ?? (await askFor('URL of the login: ')),
         ...(databases === undefined ? {} : { databases }),
         ...(tls === undefined ? {} : { tls }),
       }

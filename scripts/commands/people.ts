@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { hash } from '@node-rs/argon2'
 import { Option, type Command } from 'commander'
 import {
@@ -13,6 +12,7 @@ import { violates, type Store } from '../../db/store.ts'
 import { createToken } from '../../db/tokens.ts'
 import { AppError } from '../../lib/errors.ts'
 import { onStore, OPERATOR } from '../operator.ts'
+import { askFor } from '../ask.ts'
 import { print, printJson, printTable } from '../print.ts'
 
 interface UserOptions {
@@ -91,12 +91,8 @@ async function addUser(username: string, options: UserOptions): Promise<void> {
   print(`Added ${username}.`)
 }
 
-/** From a person at a terminal with a prompt, from a script through a pipe; never from argv. */
 async function readPassword(): Promise<string> {
-  const prompt = process.stdin.isTTY ? 'Password: ' : ''
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
-  const password = await lines.question(prompt)
-  lines.close()
+  const password = await askFor('Password: ')
   if (password.length >= SHORTEST_PASSWORD) return password
   throw new AppError(
     'invalid_request',

@@ -3,16 +3,17 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import path from 'node:path'
+import { json } from 'node:stream/consumers'
 import { projectRoot } from '../../lib/project.ts'
 
 const PROGRAM = path.join(projectRoot, 'dist', 'scripts', 'daypass.js')
 
 describe('the command line, for a person', () => {
   let portal: Server
-  let answer: RequestListener
+  let answer: (...exchange: Parameters<RequestListener>) => unknown
 
   before(async () => {
-    portal = createServer((req, res) => answer(req, res)).listen(0, '127.0.0.1')
+    portal = createServer((req, res) => void answer(req, res)).listen(0, '127.0.0.1')
     await once(portal, 'listening')
   })
   after(() => portal.close())
@@ -50,7 +51,24 @@ describe('the command line, for a person', () => {
     assert.doesNotMatch(err, /^ +at /m)
   })
 
-  function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  it('reads the address of a data source from standard input, where no list of processes shows it', async () => {
+    const posted: unknown[] = []
+    answer = async (req, res) => {
+      posted.push(await json(req))
+      res.end('{}')
+    }
+    const url = 'postgres://daypass_broker:secret@db.example.com:5432/shop'
+    const { code, out } = await runWith(`${url}\n`, 'source', 'add', 'shop')
+    assert.deepEqual([code, out], [0, 'Added data source shop.\n'])
+    assert.deepEqual(posted, [{ name: 'shop', url }])
+  })
+
+  const run = (...args: string[]) => runWith('', ...args)
+
+  function runWith(
+    input: string,
+    ...args: string[]
+  ): Promise<{ code: number; out: string; err: string }> {
     const address = portal.address()
     assert.ok(typeof address === 'object' && address !== null)
     const url = `http://127.0.0.1:${String(address.port)}`
@@ -59,6 +77,7 @@ describe('the command line, for a person', () => {
       const child = execFile(process.execPath, [PROGRAM, ...args], { env }, (_error, out, err) =>
         resolve({ code: child.exitCode ?? -1, out, err }),
       )
+      child.stdin?.end(input)
     })
   }
 })
