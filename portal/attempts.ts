@@ -5,7 +5,7 @@ import { TooManyTries } from './errors.ts'
 export interface Attempts {
   /**
    * Counts a try before its secret is looked at, so that many at once count as many. Errors:
-   * `too_many_tries`, with `isFirst` in its facts the first time it is refused.
+   * `TooManyTries`, with `isFirst` the first time it is refused.
    */
   begin(address: string, name: string): Promise<void>
   /** Takes the try back: the secret was right. */
@@ -45,6 +45,7 @@ async function consume(limiter: RateLimiterMemory, key: string): Promise<void> {
     await limiter.consume(key)
   } catch (refused) {
     if (!(refused instanceof RateLimiterRes)) throw refused
-    throw new TooManyTries(Math.ceil(refused.msBeforeNext / 1000))
+    const { msBeforeNext, consumedPoints } = refused
+    throw new TooManyTries(Math.ceil(msBeforeNext / 1000), consumedPoints === limiter.points + 1)
   }
 }

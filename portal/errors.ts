@@ -36,10 +36,14 @@ export class InvalidRequest extends AppError {
 
 /** Too many tries; `retryAfter` in seconds. */
 export class TooManyTries extends AppError {
-  constructor(retryAfter: number) {
+  /** The first that is refused for its limit, until that is over: the one that is recorded. */
+  readonly isFirst: boolean
+
+  constructor(retryAfter: number, isFirst: boolean) {
     super('too_many_tries', `Too many tries. Wait ${retryAfter} s, then try again.`, {
       facts: { retryAfter },
     })
+    this.isFirst = isFirst
   }
 }
 

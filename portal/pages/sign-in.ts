@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express'
 import { appendRecord } from '../../db/audit-log.ts'
-import { findPersonByUsername, getDefaultOrganization, getOrganization } from '../../db/people.ts'
+import { getOrganization } from '../../db/people.ts'
 import { noteSignIn } from '../../db/person-changes.ts'
 import type { Origin } from '../../db/scope.ts'
 import { storeTime } from '../../db/store.ts'
@@ -9,6 +9,7 @@ import type { Attempts } from '../attempts.ts'
 import { csrfTokenFor } from '../csrf.ts'
 import type { PortalDeps } from '../deps.ts'
 import { TooManyTries } from '../errors.ts'
+import { recordFailedSignIn } from '../failed-sign-ins.ts'
 import { localPath, readSignIn, type SignInForm } from '../forms/sign-in.ts'
 import { render } from '../render.ts'
 import { openShell } from '../shell.ts'
@@ -35,6 +36,7 @@ export function signInPages(deps: SignInDeps) {
       await deps.attempts.begin(address, form.username)
     } catch (error) {
       if (!(error instanceof TooManyTries)) throw error
+      if (error.isFirst) await recordFailure(deps, req, form, { reason: error.message })
       res.status(429).set('retry-after', String(error.facts['retryAfter']))
       return renderForm(deps, req, res, { ...form, error: error.message })
     }
@@ -53,7 +55,7 @@ export function signInPages(deps: SignInDeps) {
       authMethod: 'password',
       signInId,
     }
-    await record(deps, origin, { action: 'auth.login', outcome: 'ok' })
+    await record(deps, origin, 'auth.login')
     await noteSignIn(deps.store.db, person.id)
     await deps.signIns.start(req, person, signInId)
     res.redirect(303, form.next)
@@ -62,7 +64,7 @@ export function signInPages(deps: SignInDeps) {
   const destroy: RequestHandler = async (req, res) => {
     const { origin } = visitOf(req)
     await deps.signIns.end(req, res)
-    await record(deps, origin, { action: 'auth.logout', outcome: 'ok' })
+    await record(deps, origin, 'auth.logout')
     res.redirect(303, '/sign-in')
   }
 
@@ -89,24 +91,21 @@ async function renderForm(
   })
 }
 
-async function recordFailure(deps: PortalDeps, req: Request, form: SignInForm): Promise<void> {
-  const { db } = deps.store
-  const portal = { kind: 'part', part: 'portal' } as const
-  const person = await findPersonByUsername(db, portal, form.username)
-  const origin: Origin = {
-    ...originOf(req, await getDefaultOrganization(db)),
-    actor: { type: 'person', id: person?.id ?? 'unknown', name: form.shownUsername },
-    authMethod: 'password',
-  }
-  await record(deps, origin, { action: 'auth.login_failed', outcome: 'refused' })
+function recordFailure(
+  deps: PortalDeps,
+  req: Request,
+  { username, shownUsername: shown }: SignInForm,
+  more: { readonly reason?: string } = {},
+): Promise<void> {
+  return recordFailedSignIn(deps, req, { method: 'password', username, shown, ...more })
 }
 
 async function record(
   { store }: PortalDeps,
   origin: Origin,
-  draft: { action: 'auth.login' | 'auth.logout' | 'auth.login_failed'; outcome: 'ok' | 'refused' },
+  action: 'auth.login' | 'auth.logout',
 ): Promise<void> {
   await store.change(async (tx) =>
-    appendRecord(tx, origin, await storeTime(tx), { ...draft, area: 'sign-in' }),
+    appendRecord(tx, origin, await storeTime(tx), { action, area: 'sign-in', outcome: 'ok' }),
   )
 }

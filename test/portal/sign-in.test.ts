@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { rows } from '../../db/store.ts'
+import request from 'supertest'
+import { getRow, rows } from '../../db/store.ts'
 import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
@@ -150,8 +151,13 @@ describe('signing in', () => {
     try {
       const guess = () =>
         other.browser().post('/sign-in', { username: 'audrey', password: 'a guess that is wrong' })
+      const failed = async () => Number((await countOf('auth.login_failed')).count)
+      const before = await failed()
       for (let count = 0; count < 8; count += 1) assert.equal((await guess()).status, 401)
       const refused = await guess()
+      assert.equal((await guess()).status, 429)
+      // each wrong password is a record, and once that guessing goes on
+      assert.equal(await failed(), before + 9)
       assert.equal(refused.status, 429)
       assert.ok(Number(refused.get('retry-after')) > 0)
       const right = { username: 'audrey', password: PASSWORD }
@@ -182,6 +188,33 @@ describe('signing in', () => {
       await secure.close()
     }
   })
+
+  it('keeps a record of each wrong token, and one that guessing goes on', async () => {
+    const other = await openPortal(world)
+    try {
+      const call = () =>
+        request(other.app)
+          .get('/api/v1/me')
+          .auth(`daypass_${'x'.repeat(32)}`, { type: 'bearer' })
+      const before = Number((await countOf('auth.login_failed')).count)
+      for (let count = 0; count < 8; count += 1) assert.equal((await call()).status, 401)
+      assert.equal((await call()).status, 429)
+      assert.equal((await call()).status, 429)
+      assert.equal(Number((await countOf('auth.login_failed')).count), before + 9)
+      const [last] = await lastRecords('auth.login_failed')
+      assert.deepEqual([last?.actor_name, last?.outcome], ['unknown token', 'refused'])
+    } finally {
+      await other.close()
+    }
+  })
+
+  function countOf(action: string) {
+    return getRow<{ count: string }>(
+      world.owner.db,
+      'select count(*) as count from records where action = :action',
+      { action },
+    )
+  }
 
   async function lastRecords(action: string) {
     return rows<{ actor_name: string; outcome: string; sign_in_id: string | null }>(
