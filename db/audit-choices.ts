@@ -1,10 +1,10 @@
-import { COUNTED_AT_MOST, hurry, placeOf, type CountOptions, type Counted } from './audit-counts.ts'
+import { countCells, type Cell } from './audit-cells.ts'
+import { COUNTED_AT_MOST, hurry, type CountOptions } from './audit-counts.ts'
 import type { AuditFilter, AuditScope } from './audit-filter.ts'
-import { ACTIONS, type RecordState } from './audit-log.ts'
-import { isSelective, leading, matching } from './audit-matching.ts'
+import type { RecordState } from './audit-log.ts'
 import { RECORD_STATES } from './audit-record.ts'
-import { piecesOf, windowOf } from './audit-windows.ts'
-import { rows, type Db } from './store.ts'
+import { windowOf } from './audit-windows.ts'
+import type { Db } from './store.ts'
 
 /**
  * How many records match; and how many would for each state, action and area if it were the only one
@@ -19,14 +19,6 @@ export interface ChoiceCounts {
   readonly areas: ReadonlyMap<string, number>
 }
 
-/** Records of one action in one state and area: counted together, all three kinds of choices cost one count. */
-interface Cell {
-  readonly action: string
-  readonly state: RecordState | null
-  readonly area: string
-  readonly count: number
-}
-
 /** As ChoiceCounts says; undefined when that takes too long. */
 export function countChoices(
   db: Db,
@@ -36,55 +28,9 @@ export function countChoices(
 ): Promise<ChoiceCounts | undefined> {
   const unchosen: AuditFilter = { ...filter, states: [], actions: [], areas: [] }
   return hurry(db, deadlineMs, async (tx, stillInTime) => {
-    const table = new Map<string, Cell>()
-    for (const window of piecesOf(windowOf(filter))) {
-      await stillInTime()
-      const actions = openActions(table)
-      if (actions.length === 0) break
-      const found = await readCells(tx, { scope, filter: unchosen, window }, actions)
-      for (const cell of found) addTo(table, cell)
-    }
-    return countsOf([...table.values()], filter)
+    const counted = { scope, filter: unchosen, window: windowOf(filter) }
+    return countsOf(await countCells(tx, counted, stillInTime), filter)
   })
-}
-
-/** Actions that older records may still add to: all of them, but for those counted past the most. */
-function openActions(table: ReadonlyMap<string, Cell>): string[] {
-  const cells = [...table.values()]
-  const isFull = (action: string): boolean => {
-    const own = cells.filter((cell) => cell.action === action)
-    return own.length > 0 && own.every(({ count }) => count > COUNTED_AT_MOST)
-  }
-  const known = new Set<string>([...ACTIONS, ...cells.map(({ action }) => action)])
-  return [...known].filter((action) => !isFull(action))
-}
-
-/** `actions` are named only once that leaves some out: an index then passes the frequent ones over. */
-async function readCells(db: Db, counted: Counted, actions: readonly string[]): Promise<Cell[]> {
-  const isNarrowed = actions.length < ACTIONS.length
-  const { filter } = counted
-  const { place, bindings } = placeOf({
-    ...counted,
-    filter: isNarrowed ? { ...filter, actions } : filter,
-  })
-  const listed = isSelective(placeOf(counted).place.conditions)
-    ? matching(place, 'r.at, r.seq, r.action, r.state, r.area')
-    : `select r.action, r.state, r.area
-         from records r
-        where ${leading(place)}
-          ${isNarrowed ? 'and r.action = any (cast(:actions as text[]))' : ''}`
-  return rows<Cell>(
-    db,
-    `select action, state, area, cast(count(*) as double precision) as count
-       from (${listed}) as listed
-      group by action, state, area`,
-    bindings,
-  )
-}
-
-function addTo(table: Map<string, Cell>, cell: Cell): void {
-  const key = `${cell.action}\n${cell.state ?? ''}\n${cell.area}`
-  table.set(key, { ...cell, count: cell.count + (table.get(key)?.count ?? 0) })
 }
 
 /** A choice of one kind leaves the counts of its own kind alone and narrows those of the others. */

@@ -1,7 +1,7 @@
 import { conditionsOf } from './audit-conditions.ts'
 import type { AuditFilter, AuditScope } from './audit-filter.ts'
 import { isSelective, leading, matching, type Place } from './audit-matching.ts'
-import { inSearch } from './audit-transaction.ts'
+import { deadlineIn, inSearch } from './audit-transaction.ts'
 import {
   MONTH_BY_MONTH,
   piecesOf,
@@ -19,6 +19,8 @@ export interface CountOptions {
   readonly deadlineMs?: number
 }
 const COUNT_DEADLINE_MS = 2_000
+/** So many times what is left may one statement of a count take. */
+const TOLERATED = 2
 
 /** A stretch of the trail, and how many records match in it. */
 export interface CountedWindow {
@@ -119,16 +121,18 @@ export async function hurry<T>(
   count: (tx: Transaction, stillInTime: () => Promise<void>) => Promise<T>,
 ): Promise<T | undefined> {
   const deadline = performance.now() + deadlineMs
-  try {
-    return await inSearch(db, async (tx) => {
-      const stillInTime = async (): Promise<void> => {
-        const left = Math.ceil(deadline - performance.now())
-        if (left <= 0) throw new OutOfTime()
-        await tx.raw(`set local statement_timeout = ${String(left)}`)
-      }
-      await stillInTime()
-      return await count(tx, stillInTime)
+  let allowed = deadlineMs
+  const countInTime = (tx: Transaction): Promise<T> =>
+    count(tx, async () => {
+      const left = deadline - performance.now()
+      if (left <= 0) throw new OutOfTime()
+      // to say so before each of them would take as long as most of them
+      if (left > allowed / TOLERATED) return
+      allowed = left
+      await tx.raw(deadlineIn(left))
     })
+  try {
+    return await inSearch(db, countInTime, { deadlineMs })
   } catch (error) {
     if (isOverdue(error) || error instanceof OutOfTime) return undefined
     throw error

@@ -202,7 +202,7 @@ export async function appendRecords(
 }
 
 /** A record as the store's columns hold it. */
-function rowOf({ origin, at, draft }: RecordEntry): Readonly<Record<string, unknown>> {
+export function rowOf({ origin, at, draft }: RecordEntry) {
   const payload = privateValuesOf({ ...draft, ...origin })
   const eventId = uuidv7(at.toMillis())
   return {

@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import type { Scope } from './scope.ts'
 import { findSession } from './sessions.ts'
-import { preparedRows, rows, type Db, type Transaction } from './store.ts'
+import { preparedRows, rows, type Db } from './store.ts'
 
 /** One client's connection through a proxy, as a reader sees it. */
 export interface Connection {
@@ -21,79 +21,65 @@ export interface NewConnection {
   readonly id: string
   readonly sessionId: SessionId
   readonly proxyId: string
-  readonly database: string
+  /** As the client asked: undefined and the user's own name mean the data source's default. */
+  readonly database: string | undefined
   readonly clientIp: string
   readonly applicationName: string
   /** How many the session may have at once; undefined: as its user was made for. */
-  readonly most?: number | undefined
+  readonly most: number | undefined
 }
 
+/** To be waited for in front of CLAIM: it makes the count true for proxies that ask in the same moment. */
+export const CLAIMS_IN_TURN = `
+     select pg_advisory_xact_lock(hashtextextended('daypass connections', cast(:sessionId as bigint)))`
+
 /**
- * Claims one of the connections that a session may have open at once; false when all are taken.
- * The lock makes that count true for proxies that ask in the same moment.
+ * Claims one of the connections that a session may have open at once, where it may have any now and this
+ * database is open to it; returns a row if so.
  */
-export async function openConnection(tx: Transaction, opened: NewConnection): Promise<boolean> {
-  await preparedRows(
-    tx,
-    `select pg_advisory_xact_lock(hashtextextended('daypass connections', cast(:sessionId as bigint)))`,
-    { sessionId: opened.sessionId },
-  )
-  const claimed = await preparedRows(
-    tx,
-    `insert into connections (id, organization_id, session_id, proxy_id, database, client_ip, application_name,
+export const CLAIM = `
+     insert into connections (id, organization_id, session_id, proxy_id, database, client_ip, application_name,
                               opened_at)
-     select :id, u.organization_id, u.session_id, :proxyId, :database, :clientIp, :applicationName,
-            clock_timestamp()
+     select cast(:id as uuid), u.organization_id, u.session_id, cast(:proxyId as uuid), asked.database,
+            :clientIp, :applicationName, clock_timestamp()
        from session_users u
-      where u.session_id = :sessionId
+       join sessions s on s.id = u.session_id
+       join people p on p.id = s.requester_id
+       join data_sources d on d.id = u.data_source_id
+      cross join lateral (select coalesce(nullif(cast(:database as text), u.username), d.default_database)
+                                 as database) asked
+      where u.session_id = cast(:sessionId as bigint)
+        and u.login_at is not null
+        and s.state = 'GRANTED'
+        and s.ended_at is null
+        and (s.end_at > clock_timestamp()) is not false
+        and p.disabled_at is null
+        and d.disabled_at is null
+        and d.databases && array['*', asked.database]
         and coalesce(cast(:most as integer), u.connection_limit) > (select count(*)
                                     from connections c
                                    where c.session_id = u.session_id
                                      and c.closed_at is null)
-  returning id`,
-    { ...opened, most: opened.most ?? null },
-  )
-  return claimed.length > 0
-}
+  returning id`
 
-/** Notes the process that serves a connection on the data source; returns when, by the store's clock. */
-export async function setBackend(
-  tx: Transaction,
-  id: string,
-  backendPid: number,
-): Promise<DateTime<true>> {
-  const [noted] = await preparedRows<Noted>(
-    tx,
-    `   update connections
-           set backend_pid = :backendPid
-         where id = :id
-     returning date_trunc('milliseconds', clock_timestamp()) as at`,
-    { id, backendPid },
-  )
-  if (noted === undefined) throw new Error(`connection ${id} has vanished`)
-  return noted.at
-}
+/** Notes the process that serves a connection on the data source. */
+export const SET_BACKEND = `
+     update connections
+        set backend_pid = :backendPid
+      where id = :id
+  returning date_trunc('milliseconds', clock_timestamp()) as at`
 
-/** Notes that a connection is over and why; returns when, or undefined where that was known. */
-export async function closeConnection(
-  tx: Transaction,
-  id: string,
-  why: string,
-): Promise<DateTime<true> | undefined> {
-  const [noted] = await preparedRows<Noted>(
-    tx,
-    `   update connections
-           set closed_at = greatest(clock_timestamp(), opened_at), close_reason = :why
-         where id = :id
-           and closed_at is null
-     returning closed_at as at`,
-    { id, why },
-  )
-  return noted?.at
-}
+/** Notes that a connection is over and why, where that is not known yet. */
+export const CLOSE = `
+     update connections
+        set closed_at = greatest(clock_timestamp(), opened_at), close_reason = :why
+      where id = :id
+        and closed_at is null
+  returning closed_at as at`
 
-interface Noted {
-  readonly at: DateTime<true>
+/** Notes that a connection is over and why, where that is not known yet; its record is its caller's. */
+export async function closeConnection(db: Db, id: string, why: string): Promise<void> {
+  await preparedRows(db, CLOSE, { id, why })
 }
 
 /** A connection that a proxy left open when it crashed. */

@@ -1,4 +1,5 @@
 import type { DateTime } from 'luxon'
+import { beginningOf, wellFormed } from '../lib/beginning.ts'
 import type { SessionId } from '../lib/ids.ts'
 import type { Scope } from './scope.ts'
 import { findSession } from './sessions.ts'
@@ -51,7 +52,8 @@ export async function publishRunning(
 ): Promise<void> {
   const shown = running.map((row) => ({
     ...row,
-    text: row.text.slice(0, SHOWN_MOST).replace(NUL, '\u2400'),
+    // one text that JSON can't say would keep all others from being told
+    text: wellFormed(beginningOf(row.text, SHOWN_MOST)).replace(NUL, '\u2400'),
   }))
   await rows(
     db,

@@ -554,9 +554,9 @@ table records (
   constraint states_are_known CHECK ((state = ANY (ARRAY['CREATED'::text, 'APPROVED'::text, 'GRANTED'::text, 'DENIED'::text, 'EXPIRED'::text, 'CANCELED'::text, 'TERMINATED'::text])))
 ) partition by RANGE (at)
 
-CREATE INDEX records_by_action ON ONLY public.records USING btree (organization_id, action, at, seq) INCLUDE (state, area)
-
 CREATE INDEX records_by_area ON ONLY public.records USING btree (organization_id, area, at, seq)
+
+CREATE INDEX records_by_choice ON ONLY public.records USING btree (organization_id, action, area, state, at, seq)
 
 CREATE INDEX records_by_event ON ONLY public.records USING btree (event_id)
 
@@ -1061,10 +1061,8 @@ table statements (
   transaction text,
   rolled_back boolean not null default false,
   constraint outcomes_are_known CHECK ((outcome = ANY (ARRAY['ok'::text, 'error'::text, 'skipped'::text, 'aborted'::text, 'unknown'::text]))),
-  constraint statements_pkey PRIMARY KEY (connection_id, number, part, started_at)
+  constraint statements_pkey PRIMARY KEY (session_id, started_at, connection_id, number, part)
 ) partition by RANGE (started_at)
-
-CREATE INDEX statements_by_session ON ONLY public.statements USING btree (session_id, started_at, number, part)
 
 CREATE INDEX statements_that_failed ON ONLY public.statements USING btree (session_id, started_at, connection_id, number, part) WHERE ((kind = 'gap'::text) OR (outcome = 'error'::text) OR (sqlstate IS NOT NULL))
 

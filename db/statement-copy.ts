@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { bindValuesText, type StatementRow } from './statement-log.ts'
+import { BATCH_COLUMNS } from './statement-batch.ts'
 
 /** What pg's Connection can do and its types don't tell. */
 declare module 'pg' {
@@ -16,10 +16,12 @@ const CONNECT_DEADLINE_MS = 5_000
 const SILENCE_DEADLINE_MS = 40_000
 
 const COPY = `
-  copy statements (session_id, organization_id, connection_id, number, part, part_of, kind, text, text_bytes,
-                   text_digest, bind_values, statement_name, portal_name, started_at, milliseconds, tag, rows,
-                   bytes, copy_digest, sqlstate, message, outcome, transaction, rolled_back)
-  from stdin`
+  copy statements (${BATCH_COLUMNS})
+  from stdin (format binary)`
+
+/** What is in front of the rows and behind them (manual, "COPY", "Binary Format"): no flags, no extension. */
+const HEAD = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
+const END = Buffer.from([0xff, 0xff])
 
 /** Puts statements into the store by COPY, over a connection of its own that it dials anew when it broke. */
 export class StatementCopy {
@@ -30,11 +32,14 @@ export class StatementCopy {
     this.#url = url
   }
 
-  /** All of them or none. Errors: the store's; a unique violation where one of them is there already. */
-  async copy(batch: readonly StatementRow[]): Promise<void> {
+  /**
+   * A slice of a StatementBatch: all of it or nothing. Errors: the store's; a unique violation where a row of
+   * it is there already.
+   */
+  async copy(slice: Buffer): Promise<void> {
     const client = (this.#client ??= await this.#dial())
     try {
-      await copyIn(client, COPY, Buffer.from(batch.map(lineOf).join('')))
+      await copyIn(client, COPY, slice)
     } catch (error) {
       // a refused row leaves the connection as it was; anything else may have broken it
       if (!(error instanceof pg.DatabaseError)) await this.close()
@@ -100,7 +105,7 @@ class CopyIn implements pg.Submittable {
   }
 
   handleCopyInResponse(connection: pg.Connection): void {
-    connection.sendCopyFromChunk(this.#bytes)
+    for (const bytes of [HEAD, this.#bytes, END]) connection.sendCopyFromChunk(bytes)
     connection.endCopyFrom()
   }
 
@@ -115,28 +120,4 @@ class CopyIn implements pg.Submittable {
   handleError(error: Error): void {
     this.#outcome.failed(error)
   }
-}
-
-/** PostgreSQL's text knows no NUL; it is shown as Unicode shows it. */
-const SPECIAL = /[\\\n\r\t\0]/
-const EVERY_SPECIAL = /[\\\n\r\t\0]/g
-const ESCAPED: Readonly<Record<string, string>> = {
-  '\\': '\\\\',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\0': '\u2400',
-}
-
-/** A row in COPY's text format (manual, "COPY", "Text Format"). */
-function lineOf(row: StatementRow): string {
-  return `${row.sessionId}\t${row.organizationId}\t${row.connectionId}\t${row.number}\t${row.part}\t${row.partOf}\t${row.kind}\t${escaped(row.text)}\t${row.textBytes}\t${row.textDigest ?? '\\N'}\t${escaped(bindValuesText(row.values))}\t${orNull(row.statementName)}\t${orNull(row.portalName)}\t${row.startedAt}\t${row.milliseconds ?? '\\N'}\t${orNull(row.tag)}\t${row.rows ?? '\\N'}\t${row.bytes ?? '\\N'}\t${row.copyDigest ?? '\\N'}\t${orNull(row.sqlstate)}\t${orNull(row.message)}\t${row.outcome}\t${row.transaction ?? '\\N'}\t${row.rolledBack ? 't' : 'f'}\n`
-}
-
-function orNull(text: string | null): string {
-  return text === null ? '\\N' : escaped(text)
-}
-
-function escaped(text: string): string {
-  return SPECIAL.test(text) ? text.replace(EVERY_SPECIAL, (found) => ESCAPED[found] ?? '') : text
 }

@@ -24,8 +24,8 @@ export interface StatementRow {
   readonly values: readonly (string | null | LongValue)[]
   readonly statementName: string | null
   readonly portalName: string | null
-  /** ISO-8601, UTC. */
-  readonly startedAt: string
+  /** Milliseconds since 1970; whole ones count. */
+  readonly startedAt: number
   readonly milliseconds: number | null
   readonly tag: string | null
   readonly rows: number | null
@@ -69,25 +69,40 @@ export async function appendStatements(
               "statementName" text, "portalName" text, "startedAt" timestamptz(3),
               milliseconds double precision, tag text, rows bigint, bytes bigint, "copyDigest" text,
               sqlstate text, message text, outcome text, transaction text, "rolledBack" boolean)
-         on conflict (connection_id, number, part, started_at) do nothing
+         on conflict (session_id, started_at, connection_id, number, part) do nothing
   returning connection_id as "connectionId", number`,
-    { batch: JSON.stringify(batch, showNul) },
+    { batch: JSON.stringify(batch.map(printable), showNul) },
   )
   return appended.map(({ connectionId, number }) => ({ connectionId, number: Number(number) }))
+}
+
+/** A row as JSON may say it. */
+export function printable(row: StatementRow): object {
+  return { ...row, startedAt: new Date(row.startedAt).toISOString() }
+}
+
+/** Which connection of which session. */
+export interface ConnectionOfSession {
+  readonly id: string
+  readonly session: string
 }
 
 /** The number of the newest statement that is known of each of these connections; absent without one. */
 export async function highestNumbers(
   db: Db,
-  connections: readonly string[],
+  connections: readonly ConnectionOfSession[],
 ): Promise<ReadonlyMap<string, number>> {
   const found = await rows<{ connection: string; number: string }>(
     db,
     `select connection_id as connection, max(number) as number
        from statements
-      where connection_id = any (cast(:connections as uuid[]))
+      where session_id = any (cast(:sessions as bigint[]))
+        and connection_id = any (cast(:connections as uuid[]))
       group by connection_id`,
-    { connections },
+    {
+      sessions: connections.map(({ session }) => session),
+      connections: connections.map(({ id }) => id),
+    },
   )
   return new Map(found.map(({ connection, number }) => [connection, Number(number)]))
 }

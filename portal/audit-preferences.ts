@@ -25,7 +25,7 @@ export interface Remembered {
 export async function rememberedBy(
   { store }: PortalDeps,
   scope: PersonScope,
-  { own }: Zones,
+  { own }: Pick<Zones, 'own'>,
 ): Promise<Remembered> {
   const kept = await findAuditPreferences(store.db, scope)
   const { zone, columns } = kept

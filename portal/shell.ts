@@ -30,30 +30,46 @@ export async function openShell(
   title: string,
   path = req.path,
 ): Promise<Shell> {
+  const zones = zonesOf(deps, req)
+  const page = await openPage(deps, req, { title, path, zones })
+  return { page, zones: await zones }
+}
+
+/** As openShell, for a page that has asked for its zones already. */
+export async function openPage(
+  deps: PortalDeps,
+  req: Request,
+  { title, path = req.path, zones }: PageWish,
+): Promise<Page> {
   const scope = findVisit(req)?.scope
   const portalMode = deps.config.portal.mode
-  const [zones, waiting, ends, alerts] = await Promise.all([
-    zonesOf(deps, req),
+  const [{ central }, waiting, ends, alerts] = await Promise.all([
+    zones,
     scope !== undefined && portalMode ? countDecidable(deps, scope) : 0,
     scope !== undefined && portalMode
       ? listNearEnds(deps.store.db, scope.person.id, REMINDED_WITHIN)
       : [],
     scope !== undefined && mayOversee(scope) ? countOpenAlerts(deps.store.db, scope) : 0,
   ])
-  const page = presentPage({
+  return presentPage({
     title,
     path,
     scope,
     // a token makes a row in the store: strangers get one with the sign-in form alone
     csrfToken: scope === undefined ? '' : csrfTokenFor(req),
     flash: takeFlash(req),
-    zone: zones.central,
+    zone: central,
     waiting,
     alerts,
     ends,
     portalMode,
   })
-  return { page, zones }
+}
+
+interface PageWish {
+  readonly title: string
+  readonly path?: string
+  readonly zones: Zones | Promise<Zones>
 }
 
 /** The zones of this request's reader. */
@@ -101,7 +117,9 @@ async function countDecidable(
   scope: Parameters<typeof listSessions>[1],
 ): Promise<number> {
   const filter = { decidableByMe: true, limit: COUNT_LIMIT }
-  const requests = await listSessions(store.db, scope, filter)
-  const extensions = await listDecidableExtensions(store.db, scope, COUNT_LIMIT)
+  const [requests, extensions] = await Promise.all([
+    listSessions(store.db, scope, filter),
+    listDecidableExtensions(store.db, scope, COUNT_LIMIT),
+  ])
   return Math.min(COUNT_LIMIT, requests.length + extensions.length)
 }

@@ -5,9 +5,10 @@ import { isRowFault } from '../db/row-faults.ts'
 import { systemOrigin } from '../db/scope.ts'
 import { storeTime, type Db } from '../db/store.ts'
 import { sentenceOf } from '../lib/errors.ts'
-import { parseSessionId, type SessionId } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
+import { knownSession } from './known-session.ts'
 import { changesPassword, mayChangePassword } from './statements/password-changes.ts'
+import { KEPT_MOST } from './wire/limits.ts'
 
 export interface AlarmDeps {
   readonly db: Db
@@ -19,12 +20,17 @@ export interface ShippedStatement {
   readonly sessionId: string
   /** Without passwords. */
   readonly text: string
+  /** Length of the whole text. */
+  readonly textBytes: number
+  readonly tag: string | null
   readonly outcome: string
   readonly rolledBack: boolean
 }
 
 /** An answer that says the statement changed nothing. */
 const IN_VAIN: ReadonlySet<string> = new Set(['error', 'skipped'])
+/** The tag of what can change a password: what it says of an unread part of a text counts. */
+const ALTERS_ROLE = 'ALTER ROLE'
 /** A recording does not say how its connection read backslashes: either reading counts. */
 const DIALECTS = [{ backslashEscapes: false }, { backslashEscapes: true }]
 
@@ -36,22 +42,42 @@ export async function raiseAlarms(
   deps: AlarmDeps,
   batch: readonly ShippedStatement[],
 ): Promise<void> {
-  for (const id of sessionsIn(batch.filter(isPasswordChange))) await raise(deps, id)
+  for (const id of sessionsIn(batch.filter(isAlarming))) await raise(deps, id)
 }
 
-function isPasswordChange({ text, outcome, rolledBack }: ShippedStatement): boolean {
-  if (!mayChangePassword(text) || rolledBack || IN_VAIN.has(outcome)) return false
-  return DIALECTS.some((dialect) => changesPassword(text, dialect))
+/** Whether what happened to this statement may be worth an alert: `raiseAlarms` is to be told of it. */
+export function isAlarming(statement: ShippedStatement): boolean {
+  const { text, tag, outcome, rolledBack } = statement
+  const mayBeHidden = tag === ALTERS_ROLE && !isWhole(statement)
+  if (!(mayBeHidden || mayChange(text)) || rolledBack || IN_VAIN.has(outcome)) return false
+  return mayBeHidden || DIALECTS.some((dialect) => changesPassword(text, dialect))
 }
 
-function sessionsIn(batch: readonly ShippedStatement[]): SessionId[] {
-  const ids = new Set(batch.map(({ sessionId }) => sessionId))
-  return [...ids].map(parseSessionId).filter((id) => id !== undefined)
+/** Of a cut one more than is kept of any was sent; one that is said again by its beginning was longer. */
+function isWhole({ text, textBytes }: ShippedStatement): boolean {
+  return textBytes <= KEPT_MOST && textBytes === Buffer.byteLength(text)
 }
 
-async function raise({ db, log }: AlarmDeps, id: SessionId): Promise<void> {
+/** What was prepared once runs again and again: its text is looked at once. */
+const lastLook = { text: '', found: false }
+
+function mayChange(text: string): boolean {
+  if (text !== lastLook.text) Object.assign(lastLook, { text, found: mayChangePassword(text) })
+  return lastLook.found
+}
+
+function sessionsIn(batch: readonly ShippedStatement[]): Set<string> {
+  return new Set(batch.map(({ sessionId }) => sessionId))
+}
+
+async function raise({ db, log }: AlarmDeps, session: string): Promise<void> {
   try {
     await db.transaction(async (tx) => {
+      const id = await knownSession(tx, session)
+      if (id === undefined) {
+        log.warn({ session }, 'a password was changed in a session that the store does not know')
+        return
+      }
       const { organization, username, dataSource } = await getGate(tx, id)
       const origin = systemOrigin(organization, randomUUID())
       await raiseAlert(tx, origin, await storeTime(tx), {
@@ -65,6 +91,6 @@ async function raise({ db, log }: AlarmDeps, id: SessionId): Promise<void> {
   } catch (error) {
     if (!isRowFault(error)) throw error
     // trying again would change nothing, and keep every statement behind it waiting
-    log.error({ session: id, error: sentenceOf(error) }, 'an alert was refused')
+    log.error({ session, error: sentenceOf(error) }, 'an alert was refused')
   }
 }

@@ -1,14 +1,15 @@
-import type { DateTime } from 'luxon'
 import { getGate, type Gate } from '../broker/sessions/gate.ts'
-import { appendRecord, type Action } from '../db/audit-log.ts'
-import { closeConnection, listLeftOpen, setBackend } from '../db/connections.ts'
+import { appendRecord, type Action, type RecordDraft } from '../db/audit-log.ts'
+import { CLOSE, closeConnection, listLeftOpen, SET_BACKEND } from '../db/connections.ts'
 import { getDefaultOrganization } from '../db/people.ts'
 import type { Origin } from '../db/scope.ts'
 import { isRowFault } from '../db/row-faults.ts'
-import { storeTime, type Store, type Transaction } from '../db/store.ts'
+import { storeTime, type Store } from '../db/store.ts'
+import { changeAndTell } from '../db/told-changes.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { uuidv7 } from '../lib/ids.ts'
+import type { Holder } from './holders.ts'
 import { Repeats } from './repeats.ts'
 import { redactValue } from './statements/redaction.ts'
 
@@ -55,16 +56,21 @@ export class Attendance {
 
   /** Written before the client is let in: what can't be recorded doesn't happen. */
   async opened(gate: Gate, facts: ConnectionFacts, backendPid: number): Promise<void> {
-    await this.#deps.store.change(async (tx) => {
-      const at = await setBackend(tx, facts.id, backendPid)
-      const details = { backend_pid: String(backendPid) }
-      await record(tx, gate, facts, { at, action: 'connection.opened', outcome: 'ok', details })
+    const isTold = await changeAndTell(this.#deps.store.db, {
+      sql: SET_BACKEND,
+      bindings: { id: facts.id, backendPid },
+      ...recordOf(gate, facts, {
+        action: 'connection.opened',
+        outcome: 'ok',
+        details: { backend_pid: String(backendPid) },
+      }),
     })
+    if (!isTold) throw new Error(`connection ${facts.id} has vanished`)
   }
 
   /** Written when the store lets us. */
-  closed(gate: Gate, facts: ConnectionFacts, why: string): void {
-    this.#later(() => this.#close(gate, facts, why))
+  closed(holder: Holder, facts: ConnectionFacts, why: string): void {
+    this.#later(() => this.#close(holder, facts, why))
   }
 
   /** The right secret, and still no: `claimed` where a connection row waits to be closed. */
@@ -73,16 +79,15 @@ export class Attendance {
     // it may quote the name of a database, and somebody gave a whole connection string for one
     const sentence = redactValue(refusal.sentence)
     const { store } = this.#deps
-    this.#later(() =>
-      store.change(async (tx) => {
-        await closeConnection(tx, facts.id, `refused: ${sentence}`)
-      }),
-    )
+    this.#later(() => closeConnection(store.db, facts.id, `refused: ${sentence}`))
     this.#repeats.note(facts.clientIp, `${gate.id} ${sqlstate}`, (attempts) => {
       const details = { sqlstate, why: sentence, attempts: String(attempts) }
       const said = { action: 'connection.refused', outcome: 'refused', details } as const
       this.#later(() =>
-        store.change(async (tx) => record(tx, gate, facts, { at: await storeTime(tx), ...said })),
+        store.change(async (tx) => {
+          const { origin, draft } = recordOf(gate, facts, said)
+          await appendRecord(tx, origin, await storeTime(tx), draft)
+        }),
       )
     })
   }
@@ -128,16 +133,11 @@ export class Attendance {
     this.#writing = undefined
   }
 
-  #close(gate: Gate, facts: ConnectionFacts, why: string): Promise<void> {
-    return this.#deps.store.change(async (tx) => {
-      const at = await closeConnection(tx, facts.id, why)
-      if (at === undefined) return
-      await record(tx, gate, facts, {
-        at,
-        action: 'connection.closed',
-        outcome: 'ok',
-        details: { why },
-      })
+  async #close(holder: Holder, facts: ConnectionFacts, why: string): Promise<void> {
+    await changeAndTell(this.#deps.store.db, {
+      sql: CLOSE,
+      bindings: { id: facts.id, why },
+      ...recordOf(holder, facts, { action: 'connection.closed', outcome: 'ok', details: { why } }),
     })
   }
 
@@ -174,18 +174,16 @@ export interface Refused {
 }
 
 interface Said {
-  readonly at: DateTime<true>
   readonly action: Action
   readonly outcome: 'ok' | 'refused'
   readonly details: Readonly<Record<string, string>>
 }
 
-async function record(
-  tx: Transaction,
-  { organization, requester, snapshot, dataSource }: Gate,
+function recordOf(
+  { organization, requester, snapshot, dataSource }: Holder,
   facts: ConnectionFacts,
-  { at, action, outcome, details }: Said,
-): Promise<void> {
+  { action, outcome, details }: Said,
+): { readonly origin: Origin; readonly draft: RecordDraft } {
   const database = redactValue(facts.database)
   const origin: Origin = {
     actor: { type: 'person', id: requester.id, name: requester.username },
@@ -194,7 +192,7 @@ async function record(
     authMethod: 'scram',
     clientIp: facts.clientIp,
   }
-  await appendRecord(tx, origin, at, {
+  const draft: RecordDraft = {
     action,
     area: 'connections',
     outcome,
@@ -202,5 +200,6 @@ async function record(
     dataSource: { id: dataSource.id, name: dataSource.name },
     session: snapshot,
     details: { database, application_name: facts.applicationName, ...details },
-  })
+  }
+  return { origin, draft }
 }

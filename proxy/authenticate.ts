@@ -35,7 +35,8 @@ export async function proves(
   const first = readSaslInitial(chosen) ?? (await askForFirst(peer))
   peer.write(encodeSaslContinue(scram.start(first)))
   const verdict = scram.finish(readSaslResponse(await readPassword(peer)))
-  if (verdict.ok) peer.write(encodeSaslFinal(verdict.serverFinal))
+  // it goes with what comes of it, as PostgreSQL's own does
+  if (verdict.ok) peer.hold(encodeSaslFinal(verdict.serverFinal))
   return verdict.ok
 }
 

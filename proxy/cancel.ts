@@ -33,7 +33,7 @@ interface Held {
   readonly key: Buffer
   readonly target: Cancelable
   /** Requests of other proxies that were taken up: one that is heard again is somebody's replay. */
-  readonly taken: Set<string>
+  taken?: Set<string>
 }
 
 /** Which cancel key of ours stands for which backend. */
@@ -45,7 +45,7 @@ export class CancelKeys {
   add(target: Cancelable, minor: number): { key: Buffer; remove: () => void } {
     const { pid } = target.backend
     const key = randomBytes(minor >= 2 ? LONG_KEY_BYTES : KEY_BYTES)
-    const held = { key, target, taken: new Set<string>() }
+    const held = { key, target }
     const others = this.#byPid.get(pid) ?? new Set<Held>()
     this.#byPid.set(pid, others.add(held))
     const remove = (): void => {
@@ -64,10 +64,10 @@ export class CancelKeys {
   take({ id, pid, proof }: Sought, secret: Buffer): Cancelable | undefined {
     const given = Buffer.from(proof, 'base64url')
     const held = this.#held(pid).find(({ key }) => isSame(macOf({ id, pid }, key, secret), given))
-    if (!held || held.taken.has(id)) return undefined
-    held.taken.add(id)
-    const [oldest] = held.taken
-    if (held.taken.size > TAKEN_MOST && oldest !== undefined) held.taken.delete(oldest)
+    if (!held || held.taken?.has(id)) return undefined
+    const taken = (held.taken ??= new Set()).add(id)
+    const [oldest] = taken
+    if (taken.size > TAKEN_MOST && oldest !== undefined) taken.delete(oldest)
     return held.target
   }
 

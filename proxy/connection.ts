@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { admit, databaseFor, findLogin } from '../broker/sessions/admission.ts'
 import type { Gate } from '../broker/sessions/gate.ts'
@@ -8,7 +7,6 @@ import { sentenceOf } from '../lib/errors.ts'
 import { uuidv7 } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
 import { mockVerifier } from '../lib/scram.ts'
-import { open } from '../lib/seal.ts'
 import type { Attendance, ConnectionFacts } from './attendance.ts'
 import { negotiate, proves } from './authenticate.ts'
 import type { CancelSearch } from './cancel-search.ts'
@@ -19,6 +17,7 @@ import { TooBusy } from './doorway.ts'
 import { UpstreamLoginError, WireError } from './errors.ts'
 import type { LoginFailures } from './failures.ts'
 import { greet, type Greeting } from './hello.ts'
+import type { Holders } from './holders.ts'
 import type { Turns } from './io/turns.ts'
 import type { Journal } from './journal/journal.ts'
 import type { OnTheWay } from './on-the-way.ts'
@@ -28,6 +27,7 @@ import { Relay } from './relay.ts'
 import { redactValue } from './statements/redaction.ts'
 import type { ServerTls } from './tls.ts'
 import { silenceOf, tooSlow, watchUnproven } from './unproven.ts'
+import type { UpstreamSecrets } from './upstream-secrets.ts'
 import { logIn, type Upstream } from './upstream.ts'
 import { startupValue, type StartupMessage } from './wire/startup.ts'
 import { encodeAuthenticationOk, encodeBackendKey, encodeReady } from './wire/to-client.ts'
@@ -46,8 +46,9 @@ export interface ProxyDeps {
   readonly cancels: CancelSearch
   readonly counters: Counters
   readonly tls: ServerTls | undefined
-  /** Opens the session users' passwords. */
-  readonly key: KeyObject
+  readonly holders: Holders
+  /** The session users' passwords. */
+  readonly secrets: UpstreamSecrets
   /** Makes the salts of names that nobody has. */
   readonly mockSecret: Buffer
   readonly limits: ProxyLimits
@@ -163,7 +164,7 @@ async function enter(
 
 async function connect(onTheWay: OnTheWay, admitted: Admitted, deps: ProxyDeps): Promise<void> {
   const { gate, facts, startup } = admitted
-  const client = onTheWay.peer.untilHangUp()
+  const client = onTheWay.peer.untilHangUp(onTheWay.signal)
   const unwatch = deps.deadlines.watch(gate, onTheWay)
   let isThere = false
   try {
@@ -171,11 +172,11 @@ async function connect(onTheWay: OnTheWay, admitted: Admitted, deps: ProxyDeps):
     const upstream = await logIn({
       address: gate.dataSource,
       user: gate.username,
-      secret: open(deps.key, gate.upstreamSealed, `session_users.upstream_sealed:${gate.id}`),
+      secret: deps.secrets.of(gate),
       database: facts.database,
       parameters: startup.parameters,
       minor: startup.minor,
-      signal: AbortSignal.any([client.signal, onTheWay.signal]),
+      signal: client.signal,
     })
     await openedOrHungUp(upstream, { admitted, onTheWay }, deps)
     client.stop()
@@ -217,7 +218,8 @@ function relay(
 ): void {
   const { peer } = onTheWay
   const { backend, statuses, greetings } = upstream
-  const target = { address: gate.dataSource, backend }
+  const { holder, leave } = deps.holders.share(gate)
+  const target = { address: holder.dataSource, backend }
   const cancelKey = deps.cancelKeys.add(target, startup.minor)
   // before the relay: it takes the socket over
   peer.write(
@@ -227,27 +229,24 @@ function relay(
     ...greetings.behindKey,
     encodeReady('I'),
   )
-  const carried = new Relay({
-    client: peer.socket,
-    upstream: upstream.peer.socket,
-    journal: deps.journal,
-    turns: deps.turns,
-    counters: deps.counters,
-    speaker: {
-      id: facts.id,
-      session: gate.id,
-      organization: gate.organization.id,
-      statuses,
+  const carried = new Relay(
+    {
+      journal: deps.journal,
+      turns: deps.turns,
+      counters: deps.counters,
+      speaker: { id: facts.id, session: gate.id, organization: gate.organization.id },
+      cancel: () => void deps.cancels.deliver(target),
+      failed: (error) => deps.log.error({ error: sentenceOf(error) }, 'a connection failed'),
+      over: (why) => {
+        cancelKey.remove()
+        unwatch()
+        leave()
+        deps.relays.delete(carried)
+        deps.attendance.closed(holder, facts, why)
+      },
     },
-    cancel: () => void deps.cancels.deliver(target),
-    failed: (error) => deps.log.error({ error: sentenceOf(error) }, 'a connection failed'),
-    over: (why) => {
-      cancelKey.remove()
-      unwatch()
-      deps.relays.delete(carried)
-      deps.attendance.closed(gate, facts, why)
-    },
-  })
+    { client: peer.socket, upstream: upstream.peer.socket, statuses },
+  )
   deps.relays.add(carried)
   deps.counters.opened += 1
   onTheWay.arrived({

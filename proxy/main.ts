@@ -12,6 +12,7 @@ import { CancelKeys, type Sought } from './cancel.ts'
 import { Counters } from './counters.ts'
 import { Deadlines } from './deadline.ts'
 import { LoginFailures } from './failures.ts'
+import { Holders } from './holders.ts'
 import { Turns } from './io/turns.ts'
 import type { Journal, JournalOptions } from './journal/journal.ts'
 import { claimFolder } from './journal/folder.ts'
@@ -21,6 +22,7 @@ import { sampleOf, type RecordingSample, type Sample } from './metrics/sample.ts
 import type { Relay } from './relay.ts'
 import { LOOK_MS, ProxyServer } from './server.ts'
 import { readServerTls } from './tls.ts'
+import { UpstreamSecrets } from './upstream-secrets.ts'
 import { endUnkept } from './unkept.ts'
 
 export interface ProxyParts {
@@ -100,7 +102,8 @@ export async function startProxy(parts: ProxyParts): Promise<RunningProxy> {
     cancels,
     counters,
     tls,
-    key,
+    holders: new Holders(),
+    secrets: new UpstreamSecrets(key),
     mockSecret: derive(partKey, 'daypass mock scram'),
     limits,
     lookMs: parts.lookMs ?? LOOK_MS,

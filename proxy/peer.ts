@@ -15,15 +15,17 @@ export class PeerGone extends AppError {
  * follows login is somebody else's: `release` hands the socket over.
  */
 export class Peer {
-  #socket: Socket
+  /** Undefined once it is somebody else's. */
+  #socket: Socket | undefined
   readonly #intake = new Intake()
+  readonly #held: Buffer[] = []
   #failure: Error | undefined
   /** Words of ours would be taken for something else. */
   #isWordless = false
   /** Our last words are said: nothing is read or written any more. */
   #isOver = false
   /** Ends the wait for more bytes. */
-  #wake: () => void = () => undefined
+  #wake = asleep
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -31,12 +33,13 @@ export class Peer {
   }
 
   get socket(): Socket {
+    if (!this.#socket) throw new Error('a socket that was handed over')
     return this.#socket
   }
 
   /** Bytes that arrived and that nobody has asked for. */
   get hasMore(): boolean {
-    return this.#intake.rest.length > 0 || this.#socket.readableLength > 0
+    return this.#intake.rest.length > 0 || this.socket.readableLength > 0
   }
 
   /** The first byte, left in its place. */
@@ -71,12 +74,18 @@ export class Peer {
 
   write(...packets: readonly Buffer[]): void {
     if (this.#isOver) return
-    this.#socket.write(packets.length === 1 && packets[0] ? packets[0] : Buffer.concat(packets))
+    const all = this.#held.splice(0).concat(packets)
+    this.socket.write(all.length === 1 && all[0] ? all[0] : Buffer.concat(all))
+  }
+
+  /** To go in front of whatever is written next: nobody is woken for it alone. */
+  hold(packet: Buffer): void {
+    this.#held.push(packet)
   }
 
   /** From here on the bytes are TLS; those that came already go to its engine, never around it. */
   async secure(wrap: (socket: Socket) => TLSSocket, event: 'secure' | 'secureConnect') {
-    const plain = this.#socket
+    const plain = this.socket
     const early = this.#intake.drain()
     if (early.length > 0) plain.unshift(early)
     const encrypted = wrap(plain)
@@ -99,30 +108,36 @@ export class Peer {
 
   /** Last words; the socket closes behind them. In the middle of a TLS handshake nobody can hear them. */
   farewell(packet: Buffer): void {
-    if (this.#isOver || this.#socket.destroyed || this.#socket.writableEnded) return
+    const socket = this.#socket
+    if (!socket || this.#isOver || socket.destroyed || socket.writableEnded) return
     this.#isOver = true
     if (this.#isWordless) {
-      this.#socket.destroy()
+      socket.destroy()
       return
     }
-    this.#socket.end(packet)
+    socket.end(Buffer.concat([...this.#held, packet]))
     this.#wake()
     // unread bytes would turn our close into a reset, which can overtake the last words
-    this.#socket.resume()
-    setTimeout(() => this.#socket.destroy(), FAREWELL_MS).unref()
+    socket.resume()
+    setTimeout(() => socket.destroy(), FAREWELL_MS).unref()
   }
 
-  /** Aborts when the other side hangs up, which nobody would notice while nothing is read from it. */
-  untilHangUp(): { readonly signal: AbortSignal; readonly stop: () => void } {
-    const socket = this.#socket
+  /**
+   * Aborts when the other side hangs up, which nobody would notice while nothing is read from it; or when
+   * it is over for another reason.
+   */
+  untilHangUp(over: AbortSignal): { readonly signal: AbortSignal; readonly stop: () => void } {
+    const { socket } = this
     const hungUp = new AbortController()
     const leave = (): void => hungUp.abort()
     const look = (): void => {
       if (socket.readableLength === 0) socket.read(0)
     }
-    if (socket.destroyed || socket.readableEnded) leave()
+    if (socket.destroyed || socket.readableEnded || over.aborted) leave()
+    over.addEventListener('abort', leave)
     socket.on('readable', look).on('end', leave).on('close', leave)
     const stop = (): void => {
+      over.removeEventListener('abort', leave)
       socket.off('readable', look).off('end', leave).off('close', leave)
     }
     return { signal: hungUp.signal, stop }
@@ -130,10 +145,11 @@ export class Peer {
 
   /** Hands the socket over, with the bytes that came behind the login. */
   release(): Buffer {
-    this.#socket.off('error', this.#onError)
-    for (let chunk: unknown; Buffer.isBuffer((chunk = this.#socket.read()));) {
-      this.#intake.push(chunk)
-    }
+    const { socket } = this
+    socket.off('error', this.#onError)
+    for (let chunk: unknown; Buffer.isBuffer((chunk = socket.read()));) this.#intake.push(chunk)
+    this.#socket = undefined
+    this.#wake = asleep
     return this.#intake.drain()
   }
 
@@ -142,7 +158,7 @@ export class Peer {
   }
 
   async #more(): Promise<void> {
-    const socket = this.#socket
+    const { socket } = this
     for (;;) {
       if (this.#isOver) throw new PeerGone()
       const chunk: unknown = socket.read()
@@ -156,7 +172,7 @@ export class Peer {
   }
 
   #readable(): Promise<void> {
-    const socket = this.#socket
+    const { socket } = this
     return new Promise((resolve) => {
       const done = (): void => {
         socket.off('readable', done).off('end', done).off('close', done)
@@ -167,6 +183,8 @@ export class Peer {
     })
   }
 }
+
+const asleep = (): void => undefined
 
 /** How long last words may take to be read, in milliseconds. */
 const FAREWELL_MS = 1_000

@@ -4,16 +4,22 @@ import type { Turns } from './io/turns.ts'
 import type { OpenedBody } from './journal/events.ts'
 import type { Journal } from './journal/journal.ts'
 
-/** What a relay lies between, and whom it tells. */
-export interface RelayEnds {
+/** What login leaves to a relay: none of it is kept as it is. */
+export interface RelayStart {
   readonly client: Socket
   readonly upstream: Socket
+  /** What the server reported. */
+  readonly statuses: OpenedBody['statuses']
+}
+
+/** What a relay lives on, and whom it tells. */
+export interface RelayEnds {
   /** Of the process: all its connections write to one journal, in the same turns. */
   readonly journal: Journal
   readonly turns: Turns
   readonly counters: Counters
-  /** Whose connection it is, and what the server reported at login. */
-  readonly speaker: OpenedBody
+  /** Whose connection it is. */
+  readonly speaker: Omit<OpenedBody, 'statuses'>
   /** Asks the backend to end what it is doing. */
   readonly cancel: () => void
   /** Told of a fault of ours; the connection is cut for it. */

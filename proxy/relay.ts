@@ -6,7 +6,7 @@ import { EVENT, type ClosedBody, type OpenedBody } from './journal/events.ts'
 import { JournalError } from './journal/journal.ts'
 import { Probing } from './probing.ts'
 import { fatal, SQLSTATE } from './refusal.ts'
-import type { RelayEnds } from './relay-ends.ts'
+import type { RelayEnds, RelayStart } from './relay-ends.ts'
 import { Screen } from './statements/screening.ts'
 import { ClientWatch } from './watch/client-watch.ts'
 import { ServerWatch } from './watch/server-watch.ts'
@@ -36,8 +36,8 @@ export class Relay {
   readonly #fromServer: ServerWatch
   readonly #question: Way
   readonly #answer: Way
-  /** A message that changes nothing: to see if anyone is there. */
-  readonly #probe: Buffer
+  /** As it was reported at login: to say it again changes nothing. */
+  readonly #serverVersion: string
   readonly #probing = new Probing(() => this.probe())
   /** The server said something since the last probe. */
   #hasSpoken = false
@@ -49,14 +49,14 @@ export class Relay {
   #isOver = false
 
   /** Takes both sockets over: nothing else may use them from here on. */
-  constructor(ends: RelayEnds) {
-    const { journal, counters, speaker } = ends
+  constructor(ends: RelayEnds, { client, upstream, statuses }: RelayStart) {
+    const { journal, counters } = ends
     this.#ends = ends
     // what a peer had a say in comes first: once the sockets are taken over, nobody else closes them
     const screen = this.#screen
-    for (const [name, value] of speaker.statuses) screen.parameterStatus(name, value)
-    this.#client = openSide(ends.client)
-    this.#upstream = openSide(ends.upstream)
+    for (const [name, value] of statuses) screen.parameterStatus(name, value)
+    this.#client = openSide(client)
+    this.#upstream = openSide(upstream)
     this.#number = journal.nextConnection()
     const unanswered = this.#unanswered
     const watching = { events: journal, connection: this.#number, screen, unanswered, counters }
@@ -64,8 +64,7 @@ export class Relay {
     this.#fromServer = new ServerWatch(watching, this.#fromClient)
     this.#question = new Way(this.#client, this.#upstream, (error) => this.#refuse(error))
     this.#answer = new Way(this.#upstream, this.#client)
-    const version = speaker.statuses.find(([name]) => name === 'server_version')
-    this.#probe = encodeParameterStatus('server_version', version?.[1] ?? '')
+    this.#serverVersion = new Map(statuses).get('server_version') ?? ''
   }
 
   /** Begins, with the bytes that each side sent right behind its login. */
@@ -128,7 +127,8 @@ export class Relay {
 
   /** Asks whether the client is there: between two messages, and where the server's own don't ask. */
   probe(): void {
-    if (!this.#hasSpoken && this.#atBoundary && this.#client.waiting === 0) this.#say(this.#probe)
+    const isWorthIt = !this.#hasSpoken && this.#atBoundary && this.#client.waiting === 0
+    if (isWorthIt) this.#say(encodeParameterStatus('server_version', this.#serverVersion))
     this.#hasSpoken = false
   }
 
@@ -202,6 +202,7 @@ export class Relay {
 
   /** What broke the protocol, or could not be recorded, does not go on. */
   #refuse(error: unknown): void {
+    if (error instanceof JournalError) this.#fromClient.refused()
     if (error instanceof WireError) this.cut(error.sqlstate, error.message, error.message)
     else if (error instanceof JournalError) this.cut(SQLSTATE.diskFull, UNRECORDABLE, error.message)
     else this.#fault(error)

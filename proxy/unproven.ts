@@ -21,7 +21,9 @@ export function silenceOf({ handshakeSeconds }: ProxyLimits): number {
 /**
  * Watches over a client that has not proven its secret, until the returned function is called: one that
  * says nothing more when its session ends goes soon after, in the words for any that takes too long; a
- * proof that is under way still learns why it opens nothing. Nobody learns from them that there was a session, and of one that was over before nothing shows at all.
+ * proof that is under way still learns why it opens nothing. The words say nothing of a session; that they
+ * come so soon can tell somebody who knows the name that one has just ended. Of one that was over before
+ * nothing shows.
  */
 export function watchUnproven(
   onTheWay: OnTheWay,

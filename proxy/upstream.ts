@@ -2,7 +2,7 @@ import { UpstreamLoginError, WireError } from './errors.ts'
 import { dial, type Address } from './dial.ts'
 import { PeerGone, type Peer } from './peer.ts'
 import { Refusal } from './refusal.ts'
-import { ScramClient } from './scram/client.ts'
+import { ScramClient, type ScramSecret } from './scram/client.ts'
 import { Body } from './wire/body.ts'
 import { FROM_SERVER } from './wire/codes.ts'
 import type { Message } from './wire/intake.ts'
@@ -23,7 +23,7 @@ import { encodeSaslInitial, encodeSaslResponse } from './wire/to-server.ts'
 export interface UpstreamLogin {
   readonly address: Address
   readonly user: string
-  readonly secret: string
+  readonly secret: ScramSecret
   readonly database: string
   /** The client's, unchanged. */
   readonly parameters: readonly StartupParameter[]

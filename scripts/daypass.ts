@@ -11,6 +11,7 @@ import { addMail } from './commands/mail.ts'
 import { addOperation } from './commands/operation.ts'
 import { addPeople } from './commands/people.ts'
 import { addSessions } from './commands/sessions.ts'
+import { addRefused } from './commands/refused.ts'
 import { addTrace } from './commands/trace.ts'
 
 /** What a script reads from the exit code (docs/cli.md). */
@@ -43,6 +44,7 @@ addSessions(program)
 addExtensions(program)
 addConnect(program)
 addTrace(program)
+addRefused(program)
 addAudit(program)
 
 try {

@@ -15,7 +15,7 @@ const SECONDS = 10
 const AUDITORS = 4
 
 /** What the search alone needs of the store; without it, writing is as cheap as it can be. */
-const OF_THE_SEARCH = 'records_by_values, records_by_action, payloads_by_values'
+const OF_THE_SEARCH = 'records_by_values, records_by_choice, payloads_by_values'
 
 const BARE_STORE = 'bench_without_search'
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openConnection, type NewConnection } from '../../db/connections.ts'
+import type { NewConnection } from '../../db/connections.ts'
 import type { Db, Store } from '../../db/store.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import { describeWindow, findEndings } from './endings.ts'
-import { getGate, type Gate } from './gate.ts'
+import { claimConnection, type Gate } from './gate.ts'
 
 export { findLogin } from './gate.ts'
 
@@ -47,54 +47,49 @@ const NO = new Set(['', '0', 'false', 'off', 'no'])
 
 /**
  * Decides whether a client that knows the secret may open a connection now, and claims the
- * connection if so. Waits up to 2 s for a session user that is just being let in.
+ * connection if so. Waits up to 2 s for a session user that is just being let in, and a moment for a
+ * place: a client that has just left may knock again before its place is noted as free.
  */
 export async function admit(
-  store: Store,
+  { db }: Pick<Store, 'db'>,
   id: SessionId,
   request: AdmissionRequest,
 ): Promise<Admission> {
-  const gate = await awaitLogin(store.db, id)
-  const refusal = (await refuseSession(store.db, gate)) ?? refuseRequest(gate, request)
-  if (refusal !== undefined) return refusal
+  const since = Date.now()
+  const connection = connectionOf(id, request)
+  for (let fullSince: number | undefined; ;) {
+    const { gate, isClaimed } = await claimConnection(db, connection)
+    const database = databaseFor(gate, request.database)
+    if (isClaimed) return { kind: 'admitted', gate, database }
+    const refusal = (await refuseSession(db, gate)) ?? refuseRequest(gate, request)
+    if (refusal !== undefined && (!isBeingLetIn(gate) || Date.now() > since + LOGIN_PATIENCE_MS)) {
+      return refusal
+    }
+    if (refusal === undefined) fullSince ??= Date.now()
+    if (fullSince !== undefined && Date.now() > fullSince + PLACE_PATIENCE_MS) {
+      return tooMany(gate, request)
+    }
+    await sleep(LOGIN_POLL_MS)
+  }
+}
 
-  const database = databaseFor(gate, request.database)
-  const { connectionId, proxyId, clientIp, applicationName } = request
-  const opened = await claim(store, {
-    id: connectionId,
-    sessionId: id,
-    proxyId,
-    database,
-    clientIp,
-    applicationName,
-    most: request.most,
-  })
-  if (opened) return { kind: 'admitted', gate, database }
-  const most = String(request.most ?? gate.connectionLimit)
+function connectionOf(
+  sessionId: SessionId,
+  { connectionId, proxyId, database, clientIp, applicationName, ...asked }: AdmissionRequest,
+): NewConnection {
+  const most = wantsReplication(asked) ? 0 : asked.most
+  return { id: connectionId, sessionId, proxyId, database, clientIp, applicationName, most }
+}
+
+function isBeingLetIn({ loginAt, state }: Gate): boolean {
+  return loginAt === null && state === 'GRANTED'
+}
+
+function tooMany({ id, connectionLimit }: Gate, { most }: AdmissionRequest): AdmissionRefusal {
   return refuse(
     TOO_MANY_CONNECTIONS,
-    `too many connections for session ${id}: at most ${most} may be open at once`,
+    `too many connections for session ${id}: at most ${String(most ?? connectionLimit)} may be open at once`,
   )
-}
-
-/** A client that has just left may knock again before its place is noted as free. */
-async function claim(store: Store, connection: NewConnection): Promise<boolean> {
-  const patience = Date.now() + PLACE_PATIENCE_MS
-  for (;;) {
-    if (await store.change((tx) => openConnection(tx, connection))) return true
-    if (Date.now() > patience) return false
-    await sleep(LOGIN_POLL_MS)
-  }
-}
-
-async function awaitLogin(db: Db, id: SessionId): Promise<Gate> {
-  const patience = Date.now() + LOGIN_PATIENCE_MS
-  for (;;) {
-    const gate = await getGate(db, id)
-    const settled = gate.loginAt !== null || gate.state !== 'GRANTED'
-    if (settled || Date.now() > patience) return gate
-    await sleep(LOGIN_POLL_MS)
-  }
 }
 
 async function refuseSession(db: Db, gate: Gate): Promise<AdmissionRefusal | undefined> {
@@ -120,13 +115,10 @@ async function refuseSession(db: Db, gate: Gate): Promise<AdmissionRefusal | und
   return undefined
 }
 
-function refuseRequest(
-  gate: Gate,
-  { database: asked, replication }: AdmissionRequest,
-): AdmissionRefusal | undefined {
+function refuseRequest(gate: Gate, request: AdmissionRequest): AdmissionRefusal | undefined {
   const { dataSource } = gate
-  const database = databaseFor(gate, asked)
-  if (replication !== undefined && !NO.has(replication.toLowerCase())) {
+  const database = databaseFor(gate, request.database)
+  if (wantsReplication(request)) {
     return refuse(
       FEATURE_NOT_SUPPORTED,
       `data source "${dataSource.name}" allows no replication connections`,
@@ -138,6 +130,10 @@ function refuseRequest(
     INVALID_CATALOG_NAME,
     `data source "${dataSource.name}" does not open database "${database}"; it opens ${databases.join(', ')}`,
   )
+}
+
+function wantsReplication({ replication }: Pick<AdmissionRequest, 'replication'>): boolean {
+  return replication !== undefined && !NO.has(replication.toLowerCase())
 }
 
 /** Clients that are given no database ask for one with the user's name (libpq, "dbname"). */

@@ -1,7 +1,9 @@
 import type { DateTime } from 'luxon'
 import type { SessionSnapshot } from '../../db/audit-log.ts'
+import { CLAIM, CLAIMS_IN_TURN, type NewConnection } from '../../db/connections.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { Organization } from '../../db/person.ts'
+import { inOneRoundTrip } from '../../db/round-trip.ts'
 import { preparedRows, type Db } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
 import { parseVerifier, type ScramVerifier } from '../../lib/scram.ts'
@@ -46,13 +48,7 @@ export type Reached = Pick<
  * secret learns why it no longer opens anything; to a wrong one they look like nobody's.
  */
 export async function findLogin(db: Db, username: string): Promise<Login | undefined> {
-  const [row] = await preparedRows<Row>(
-    db,
-    `${GATE}
-      where u.username = :username
-        and (s.ended_at is null or s.ended_at > now() - interval '24 hours')`,
-    { username },
-  )
+  const [[row]] = await inOneRoundTrip<[Row]>(db, [{ sql: LOGIN, bindings: { username } }])
   if (row === undefined) return undefined
   const verifier = row.verifier === null ? undefined : parseVerifier(row.verifier)
   return { verifier, gate: parseRow(row) }
@@ -63,6 +59,23 @@ export async function getGate(db: Db, id: SessionId): Promise<Gate> {
   const [row] = await preparedRows<Row>(db, `${GATE} where u.session_id = :id`, { id })
   if (row === undefined) throw new Error(`session ${id} has no user`)
   return parseRow(row)
+}
+
+/**
+ * A session with its user, as it stands now, and whether one of its connections was claimed: true where it
+ * may have one, and not all are taken.
+ */
+export async function claimConnection(
+  db: Db,
+  { most, database, ...connection }: NewConnection,
+): Promise<{ readonly gate: Gate; readonly isClaimed: boolean }> {
+  const { sessionId } = connection
+  const [, [row]] = await inOneRoundTrip<[unknown, Row & { readonly isClaimed: boolean }]>(db, [
+    { sql: CLAIMS_IN_TURN, bindings: { sessionId } },
+    { sql: CLAIMING, bindings: { ...connection, database: database ?? null, most: most ?? null } },
+  ])
+  if (row === undefined) throw new Error(`session ${sessionId} has no user`)
+  return { gate: parseRow(row), isClaimed: row.isClaimed }
 }
 
 /** An ended credential still tells its owner that the session is over; a replaced one tells nothing. */
@@ -90,6 +103,15 @@ const GATE = `
        join organizations o on o.id = s.organization_id
        join people p on p.id = s.requester_id
        join data_sources d on d.id = u.data_source_id`
+
+const LOGIN = `${GATE}
+      where u.username = :username
+        and (s.ended_at is null or s.ended_at > now() - interval '24 hours')`
+
+const CLAIMING = `
+       with claimed as (${CLAIM}), gate as (${GATE} where u.session_id = cast(:sessionId as bigint))
+     select gate.*, exists (select from claimed) as "isClaimed"
+       from gate`
 
 interface Row {
   readonly id: string

@@ -71,8 +71,8 @@ create index records_by_values on records using gin (
   record_keys(organization_id, action, area, scope, state, actor_name, requester, roles, username, data_source,
               subject, company, account_id),
   search gin_trgm_ops) with (gin_pending_list_limit = 1024);
--- what is chosen among, counted without a look at the records
-create index records_by_action on records (organization_id, action, at, seq) include (state, area);
+-- what is chosen among, counted without a look at the records and no further than people are told
+create index records_by_choice on records (organization_id, action, area, state, at, seq);
 
 -- the private values that free text finds, a line each and in lower case
 create function payload_search(payload jsonb) returns text
@@ -185,5 +185,12 @@ create table person_preferences (
 );
 grant select, insert on person_preferences to daypass_portal;
 grant update (audit_zone, audit_columns, changed_at) on person_preferences to daypass_portal;
+
+-- one index for the order in which a recording is read, for its newest statements and against doubles: what is
+-- shipped costs the store a quarter less, and an index of a recording takes less than half the room
+alter table statements drop constraint statements_pkey;
+drop index statements_by_session;
+alter table statements
+  add constraint statements_pkey primary key (session_id, started_at, connection_id, number, part);
 `,
 }

@@ -53,7 +53,7 @@ export const OPERATIONS: Operations = {
     get: {
       summary: 'The audit trail as a file',
       answer: 'file',
-      query: ['format', 'includeFilters', ...AUDIT_QUERY],
+      query: ['format', 'includeFilters', 'head', ...AUDIT_QUERY],
       errors: [404, 422],
     },
   },

@@ -102,15 +102,23 @@ export type DownloadFormat = 'text' | 'csv' | 'jsonl'
 export function readDownloadChoice(query: unknown): {
   readonly format: DownloadFormat
   readonly includeFilters: boolean
+  /** The file begins with who, when, zone, filters and count; text always does. */
+  readonly head: boolean
   readonly mistakes: FieldMistakes
 } {
   const fields = fieldsOf(query)
   const format = oneOf(fields, 'format', ['text', 'csv', 'jsonl'] as const)
   const include = oneOf(fields, 'includeFilters', ['true', 'false'] as const)
+  const head = oneOf(fields, 'head', ['true', 'false'] as const)
   return {
     format: format.value ?? 'text',
     includeFilters: include.value === 'true',
-    mistakes: mistakesIn({ format: format.mistake, includeFilters: include.mistake }),
+    head: head.value === 'true',
+    mistakes: mistakesIn({
+      format: format.mistake,
+      includeFilters: include.mistake,
+      head: head.mistake,
+    }),
   }
 }
 

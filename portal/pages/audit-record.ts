@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express'
 import { NO_FILTER, type AuditUserScope } from '../../db/audit-filter.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
 import { findRecord, listSessionRecords, searchRecords } from '../../db/audit-search.ts'
+import { countStatements } from '../../db/statement-counts.ts'
 import { isUuid, parseSessionId } from '../../lib/ids.ts'
 import { findNeighbours } from '../audit-neighbours.ts'
 import { rememberedBy } from '../audit-preferences.ts'
@@ -33,9 +34,11 @@ export function auditRecordPage(deps: PortalDeps): RequestHandler {
     const { page, zones } = await openShell(deps, req, 'Audit record')
     const { zone: remembered } = await rememberedBy(deps, scope, zones)
     const form = readAuditForm(req.query, zones, { remembered })
-    const [related, neighbours] = await Promise.all([
+    const sessionId = parseSessionId(record.sessionId ?? '')
+    const [related, neighbours, statements] = await Promise.all([
       findRelated(deps, scope, record),
       findNeighbours(db, { scope, filter: form.filter }, record),
+      sessionId === undefined ? new Map<string, never>() : countStatements(db, scope, sessionId),
     ])
     const frame = await frameFor(deps, scope, {
       zone: form.zone,
@@ -46,7 +49,7 @@ export function auditRecordPage(deps: PortalDeps): RequestHandler {
     await render(
       res,
       'audit/show',
-      presentAuditRecord(page, { record, related, neighbours, form, frame }),
+      presentAuditRecord(page, { record, related, neighbours, statements, form, frame }),
     )
   }
 }

@@ -15,13 +15,15 @@ import type { PortalDeps } from '../deps.ts'
 import { readAuditForm, type AuditForm } from '../forms/audit-filter.ts'
 import { presentAudit } from '../presenters/audit.ts'
 import { presentNews } from '../presenters/audit-news.ts'
+import { activeFilters } from '../presenters/audit-query.ts'
 import { AUDIT_VIEWS, everythingIn } from '../presenters/audit-views.ts'
 import { render } from '../render.ts'
-import { bareShell, isPart, openShell, zonesOf } from '../shell.ts'
+import { bareShell, isPart, openPage, openShell, zonesOf } from '../shell.ts'
 
 /** A count that takes longer, in milliseconds, is given up: it reads "many" until the page's script has asked. */
 const COUNTING_MS = 100
-/** Rows come at once, on ten million records too: where the last counts were given up, a page hardly waits. */
+/** Rows come at once, on ten million records too: where the last counts took longer, a page hardly waits for its own. */
+const QUICK_MS = 30
 const HARDLY_MS = 5
 /** More news than this is told as "100+". */
 const NEWS_MOST = 100
@@ -29,30 +31,36 @@ const NEWS_MOST = 100
 /** The Audit tab: its table, what came since, its download. */
 export function auditPages(deps: PortalDeps) {
   const { db } = deps.store
-  let countsInTime = true
+  let areCountsQuick = true
 
   const index: RequestHandler = async (req, res) => {
     const { scope } = auditVisitOf(deps, req)
-    const { page, zones } = await openShell(deps, req, 'Audit')
-    const remembered = await rememberedBy(deps, scope, zones)
+    const [zones, remembered] = await Promise.all([
+      zonesOf(deps, req),
+      rememberedBy(deps, scope, { own: req.session.zone }),
+    ])
     const form = readAuditForm(req.query, zones, { remembered: remembered.zone })
     await remember(deps, req, { scope, form, before: remembered.kept })
     const searching = search(deps, scope, form)
     // the script of a page that lacks a count asks for it again, and may wait
-    const { countWithinMs = COUNTING_MS } = deps
-    const patience = isPart(req) ? {} : { deadlineMs: countWithinMs }
-    const graceMs = countsInTime ? countWithinMs : HARDLY_MS
+    const { countWithinMs: deadlineMs = COUNTING_MS, countWithinMs: quickMs = QUICK_MS } = deps
+    const patience = isPart(req) ? {} : { deadlineMs }
+    const graceMs = areCountsQuick ? deadlineMs : HARDLY_MS
+    const began = performance.now()
     const soon = <T>(counting: Promise<T>): Promise<T | undefined> =>
       isPart(req) ? counting : noLaterThan(searching, graceMs, counting)
     const counting = countChoices(db, scope, form.filter, patience).then((counts) => {
-      if (!isPart(req)) countsInTime = counts !== undefined
+      const took = performance.now() - began
+      if (!isPart(req)) areCountsQuick = counts !== undefined && took <= quickMs
       return counts
     })
-    const [searched, counts, all, saved] = await Promise.all([
+    const isNarrowed = activeFilters(form).length > 0
+    const [searched, counts, all, saved, page] = await Promise.all([
       searching,
       soon(counting),
-      soon(countRecords(db, scope, everythingIn(form.view), patience)),
+      isNarrowed ? soon(countRecords(db, scope, everythingIn(form.view), patience)) : undefined,
       listSavedFilters(db, scope),
+      openPage(deps, req, { title: 'Audit', zones }),
     ])
     const usual = AUDIT_VIEWS[form.view].columns
     const chosen = form.columns ?? remembered.columnsOf(form.view) ?? usual

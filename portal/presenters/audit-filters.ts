@@ -28,6 +28,7 @@ export function presentFilters(
     sinceMeanings: meaningsOf(form, 'since', zones),
     untilMeanings: meaningsOf(form, 'until', zones),
     ranges: presentRanges(form, since !== null || until !== null),
+    rows: hasStates(form) ? presentRows(form) : [],
     lists: presentLists(form, counts),
     zones: presentZones(zones, form.zone.choice),
     inPanel: activeFilters(form).filter(({ name }) => IN_PANEL.has(name)).length,
@@ -122,6 +123,21 @@ function presentRanges(form: AuditForm, isNarrowed: boolean): Tab[] {
     current: !isNarrowed,
   }
   return [...ranges, anyTime]
+}
+
+/** Of a request that was denied two rows tell, the role's and the session's: each kind alone has it once. */
+function presentRows(form: AuditForm): Tab[] {
+  const others = activeFilters(form).filter(({ name }) => name !== 'scope')
+  const rows = (label: string, scope: 'session' | 'role' | null): Tab => ({
+    href: auditHref([
+      ...others,
+      ...(scope === null ? [] : [{ name: 'scope', value: scope }]),
+      ...framePairs(form),
+    ]),
+    label,
+    current: form.filter.scope === scope,
+  })
+  return [rows('All rows', null), rows('Session rows', 'session'), rows('Role rows', 'role')]
 }
 
 function presentLists(form: AuditForm, counts: ChoiceCounts | undefined): ChoiceList[] {

@@ -116,6 +116,8 @@ export interface AuditFilters {
   readonly sinceMeanings?: MeaningChoice | undefined
   readonly untilMeanings?: MeaningChoice | undefined
   readonly ranges: readonly Tab[]
+  /** Rows of sessions, of their roles, or both; empty where records reach no state. */
+  readonly rows: readonly Tab[]
   readonly lists: readonly ChoiceList[]
   readonly zones: readonly ZoneChoice[]
   /** How many filters of the panel are active. */

@@ -1,10 +1,12 @@
 import type { AuditRecord, PrivateName } from '../../db/audit-record.ts'
+import type { ConnectionCounts } from '../../db/statement-counts.ts'
 import type { AuditForm } from '../forms/audit-filter.ts'
 import { presentTable } from './audit.ts'
 import { clientIpText, reasonText, unprovenText } from './audit-columns.ts'
 import type { AuditFact, AuditRecordPage, RelatedRecords } from './audit-pages.ts'
 import { activeFilters, auditHref, queryPairs, queryText } from './audit-query.ts'
 import { relatedHref, type RowFrame } from './audit-rows.ts'
+import { totalsOf } from './connections.ts'
 import { presentMoment } from './moments.ts'
 import type { Page } from './pieces.ts'
 import { visible } from './visible.ts'
@@ -20,6 +22,8 @@ export interface RecordFacts {
     readonly newer: AuditRecord | undefined
     readonly older: AuditRecord | undefined
   }
+  /** Of the record's session; undefined where there are too many. */
+  readonly statements: ReadonlyMap<string, ConnectionCounts> | undefined
   /** The selection that the reader came from. */
   readonly form: AuditForm
   readonly frame: RowFrame
@@ -43,7 +47,7 @@ export function presentAuditRecord(page: Page, facts: RecordFacts): AuditRecordP
       activeFilters(form).length === 0 && form.view === 'sessions' ? '/audit' : `/audit?${query}`,
     newer: to(neighbours.newer),
     older: to(neighbours.older),
-    facts: shown(factsOf(record, frame)),
+    facts: shown(factsOf(facts)),
     details: shown(detailsOf(record)),
     canonical: visible(record.bytes),
     related: presentRelated(facts),
@@ -57,7 +61,7 @@ function shown(facts: readonly AuditFact[]): AuditFact[] {
     .map((fact) => ({ ...fact, name: visible(fact.name), value: visible(fact.value) }))
 }
 
-function factsOf(record: AuditRecord, frame: RowFrame): AuditFact[] {
+function factsOf({ record, frame, statements }: RecordFacts): AuditFact[] {
   const { body } = record
   const time = (at: AuditRecord['start']): string => (at === null ? '' : stampText(at, frame.times))
   return [
@@ -73,6 +77,7 @@ function factsOf(record: AuditRecord, frame: RowFrame): AuditFact[] {
     { name: `Session Start Timestamp (${frame.times.suffix})`, value: time(record.start) },
     { name: `Session End Timestamp (${frame.times.suffix})`, value: time(record.end) },
     { name: 'Data Source', value: record.dataSource ?? '' },
+    { name: 'Statements', value: statementsText(record, statements), href: sessionHref(record) },
     { name: 'Reason', value: reasonText(record) },
     { name: 'Client IP', value: clientIpText(record) },
     { name: 'Signed in by', value: body.auth_method ?? '' },
@@ -80,6 +85,15 @@ function factsOf(record: AuditRecord, frame: RowFrame): AuditFact[] {
     { name: 'Account ID', value: body.organization.account_id },
     { name: 'Correlation ID', value: body.correlation_id },
   ]
+}
+
+/** What was run in the whole session, as of now: `12, of which 1 failed`. */
+function statementsText({ sessionId }: AuditRecord, counts: RecordFacts['statements']): string {
+  const { statements, errors } = totalsOf(counts, null)
+  if (sessionId === null || statements === undefined) return ''
+  return errors === undefined || errors === '0'
+    ? statements
+    : `${statements}, of which ${errors} failed`
 }
 
 function detailsOf(record: AuditRecord): AuditFact[] {

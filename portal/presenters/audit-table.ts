@@ -1,10 +1,12 @@
 import type { AuditRecord } from '../../db/audit-record.ts'
+import { iso } from '../../db/store.ts'
 import { clientIpText, reasonText } from './audit-columns.ts'
 import type { AuditCell, AuditHeading } from './audit-pages.ts'
 import { COLUMN_HEADINGS, type ColumnName } from './audit-views.ts'
 import { visible } from './visible.ts'
-import { stamp, stampText, type TimeColumn } from './zones.ts'
+import { stampText, type TimeColumn } from './zones.ts'
 
+const NO_BREAK = '\u00a0'
 /** A row is a line: more of its details than this nobody reads there. */
 const LONGEST_DETAILS = 300
 
@@ -78,13 +80,18 @@ function headingOf(column: ColumnName, { suffix }: TimeColumn): string {
   return TIMES.has(column) ? `${heading} (${suffix})` : heading
 }
 
+/** A heading beside its cell, where there is little room: no line breaks within the offset. */
+function labelOf(column: ColumnName, { zone, suffix }: TimeColumn): string {
+  return headingOf(column, { zone, suffix: suffix.replace(' ', NO_BREAK) })
+}
+
 function cellOf(record: AuditRecord, column: ColumnName, times: TimeColumn): AuditCell {
   const text = visible(TEXTS[column](record, times))
   const kind = KINDS[column] ?? 'text'
   return {
     column,
     kind,
-    label: headingOf(column, times),
+    label: labelOf(column, times),
     text,
     look: lookOf(record, column, text),
     iso: isoOf(record, column),
@@ -134,8 +141,8 @@ const TEXTS: Readonly<Record<ColumnName, TextOf>> = {
   requester: ({ requester }) => requester ?? '',
   roles: ({ roles }) => roles.join(', '),
   username: ({ username }) => username ?? '',
-  start: ({ start }, times) => stamp(start, times)?.text ?? '',
-  end: ({ end }, times) => stamp(end, times)?.text ?? '',
+  start: ({ start }, times) => (start === null ? '' : stampText(start, times)),
+  end: ({ end }, times) => (end === null ? '' : stampText(end, times)),
   dataSource: ({ dataSource }) => dataSource ?? '',
   reason: reasonText,
   clientIp: clientIpText,
@@ -149,7 +156,8 @@ const TEXTS: Readonly<Record<ColumnName, TextOf>> = {
 
 function isoOf(record: AuditRecord, column: ColumnName): string | undefined {
   if (column !== 'at' && column !== 'start' && column !== 'end') return undefined
-  return record[column]?.toUTC().toISO()
+  const at = record[column]
+  return at === null ? undefined : iso(at)
 }
 
 /** The blanks of a record without a session, side by side, become one cell that says what it is about. */

@@ -28,6 +28,7 @@ export interface AuditFacts {
   readonly tooBroad: boolean
   readonly frame: RowFrame
   readonly counts: ChoiceCounts | undefined
+  /** Of a page that is narrowed; else what matches is all there is. */
   readonly all: number | undefined
   readonly saved: readonly SavedFilter[]
 }
@@ -38,6 +39,7 @@ export function presentAudit(facts: AuditFacts): AuditPage {
   const active = activeFilters(form)
   const isNarrowed = active.length > 0
   const matching = counts?.matching ?? countWhole(facts)
+  const all = isNarrowed ? facts.all : matching
   return {
     page,
     views: presentViews(form),
@@ -53,13 +55,13 @@ export function presentAudit(facts: AuditFacts): AuditPage {
     empty: presentEmpty(facts, isNarrowed),
     count: matching === 1 ? '1 record' : `${countText(matching)} records`,
     wrong: WITHOUT_FIELD.flatMap((name) => form.mistakes[name] ?? []).map(visible),
-    uncounted: counts === undefined || facts.all === undefined,
+    uncounted: counts === undefined || all === undefined,
     pager: presentPager(form, found, matching),
     newsHref: form.place === undefined ? newsHref(form, found.records[0]) : undefined,
     download: {
       fields: queryPairs({ ...form, columns: undefined }),
       countFiltered: countText(matching),
-      countAll: countText(facts.all),
+      countAll: countText(all),
       includeFilters: isNarrowed,
     },
   }

@@ -12,9 +12,15 @@ export class EventSlab {
   #used = GROUP_HEAD_BYTES
   /** Where the open event begins. */
   #event = GROUP_HEAD_BYTES
+  #commits = 0
 
   constructor(bytes = SLAB_BYTES) {
     this.#bytes = Buffer.allocUnsafeSlow(bytes)
+  }
+
+  /** Grows when what was gathered is written, or there was nothing to write. */
+  get commits(): number {
+    return this.#commits
   }
 
   get pendingBytes(): number {
@@ -82,7 +88,9 @@ export class EventSlab {
     return this.#bytes.subarray(0, this.#used)
   }
 
+  /** It is written. */
   clear(): void {
+    this.#commits += 1
     this.#used = GROUP_HEAD_BYTES
     if (this.#bytes.length > SLAB_BYTES) this.#bytes = Buffer.allocUnsafeSlow(SLAB_BYTES)
   }

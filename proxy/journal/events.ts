@@ -16,6 +16,8 @@ export const EVENT = {
   closed: 4,
   /** JSON, LiveBody; of no connection. Begins every segment but a life's first ones. */
   live: 5,
+  /** Of a client's COPY data, what has gone on: never forgotten with what is refused. Else as `client`. */
+  tally: 6,
 } as const
 
 export type EventKind = (typeof EVENT)[keyof typeof EVENT]
@@ -40,7 +42,8 @@ export const UNSETTLED = 0x02
 /**
  * A run of COPY data, type `d` both ways: u32 messages and f64 bytes since the last one, u8 final, and
  * behind a final one the SHA-256 of the whole run. A run ends before the next other message; the client's
- * also before the error that refuses it, though more may come behind.
+ * also before the error that refuses it, though more may come behind. One of which a part was refused, for
+ * it could not be recorded, has no final one: of what went on nobody has the digest.
  */
 export const COPY_BYTES = 13
 export const COPY_FINAL_BYTES = COPY_BYTES + 32

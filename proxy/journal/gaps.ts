@@ -8,10 +8,10 @@ import { getDefaultOrganization } from '../../db/people.ts'
 import { isRowFault } from '../../db/row-faults.ts'
 import type { Actor } from '../../db/scope.ts'
 import { appendStatements, type StatementRow } from '../../db/statement-log.ts'
-import { findRow, storeTime, type Store, type Transaction } from '../../db/store.ts'
+import { storeTime, type Store, type Transaction } from '../../db/store.ts'
 import { sentenceOf } from '../../lib/errors.ts'
-import { parseSessionId, type SessionId } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
+import { knownSession } from '../known-session.ts'
 import { isTold, noteTold } from './damage.ts'
 import type { Damage } from './segments.ts'
 
@@ -90,7 +90,7 @@ async function tellSession(
       subject: { type: 'connection', id: connectionId, name: connectionId },
       dataSource: { id: dataSource.id, name: dataSource.name },
       session: snapshot,
-      details: { number: String(number), since: startedAt, missing: text },
+      details: { number: String(number), since: momentOf(startedAt), missing: text },
     })
   }
   await raiseAlert(tx, { actor: PROXY, organization, correlationId: randomUUID() }, at, {
@@ -100,13 +100,6 @@ async function tellSession(
     sessionId: id,
     dataSourceId: dataSource.id,
   })
-}
-
-async function knownSession(tx: Transaction, session: string): Promise<SessionId | undefined> {
-  const id = parseSessionId(session)
-  if (id === undefined) return undefined
-  const row = await findRow(tx, `select 1 from session_users where session_id = :id`, { id })
-  return row === undefined ? undefined : id
 }
 
 function placeOf({ connectionId, number }: Pick<StatementRow, 'connectionId' | 'number'>): string {

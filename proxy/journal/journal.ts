@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
@@ -7,7 +7,7 @@ import { diskOf, type Disk } from './disk.ts'
 import { EventSlab } from './event-slab.ts'
 import type { EventKind } from './events.ts'
 import { LiveConnections } from './live-connections.ts'
-import { segmentName } from './segments.ts'
+import { highestNumber, segmentName } from './segments.ts'
 import { WrittenSegment } from './written-segment.ts'
 
 /** For tests, it may bring stand-ins for the disk. */
@@ -37,7 +37,6 @@ const SEGMENT_BYTES = 16 * 1024 * 1024
 /** How long `prompt` lets the kernel keep what it was given, in milliseconds. */
 const SYNC_MS = 50
 const FOLDER_MODE = 0o700
-const SEGMENT_NAME = /^([0-9]{12})\.journal/
 
 /**
  * The recording on this machine's disk, between the wire and the store. Events are gathered in memory
@@ -71,10 +70,7 @@ export class Journal {
     this.#isStrict = options.recording === 'strict'
     this.#disk = diskOf(options)
     mkdirSync(options.folder, { recursive: true, mode: FOLDER_MODE })
-    const left = readdirSync(options.folder).map((name) =>
-      Number(SEGMENT_NAME.exec(name)?.[1] ?? 0),
-    )
-    this.#next = Math.max(0, ...left) + 1
+    this.#next = highestNumber(options.folder) + 1
     this.#segment = this.#begin()
     this.#timer = setInterval(() => this.#tick(), SYNC_MS).unref()
   }
@@ -117,6 +113,11 @@ export class Journal {
     this.#slab.end()
   }
 
+  /** Grows with every commit that went well: what was appended before may go on. */
+  get commits(): number {
+    return this.#slab.commits
+  }
+
   /** Bytes that the next commit would write. */
   get pendingBytes(): number {
     return this.#slab.pendingBytes
@@ -134,8 +135,8 @@ export class Journal {
   commit(): void {
     // also with nothing to write: whoever asks is about to let something go on
     if (this.#fault) throw this.#fault
-    if (this.#slab.pendingBytes === 0) return
-    this.#commit()
+    if (this.#slab.pendingBytes === 0) this.#slab.clear()
+    else this.#commit()
   }
 
   /** Drops what clients asked and was not written: only for who refuses to let it go on. */
@@ -254,6 +255,8 @@ export class Journal {
   #begin(): WrittenSegment {
     const { folder, publicKey } = this.#options
     const number = this.#next
+    // used up also where it fails: what may be left of the file must not stand in the way of all others
+    this.#next += 1
     const segment = new WrittenSegment(join(folder, segmentName(number)), {
       life: this.life,
       publicKey,
@@ -261,7 +264,6 @@ export class Journal {
       first: (checksum) => this.live.group(checksum),
       unkept: (error) => void this.#fail(error),
     })
-    this.#next += 1
     this.#bytesWritten += segment.written
     // in this order: the worker never takes the new segment's bytes for the old one's
     Atomics.store(this.progress, 1, 0)
@@ -273,7 +275,7 @@ export class Journal {
   #tick(): void {
     if (this.#fault) return
     try {
-      this.commit()
+      if (this.#slab.pendingBytes > 0) this.#commit()
     } catch (error) {
       // logged, and tried again: by the next turn, which then lets go on what waits, or by us
       if (!(error instanceof JournalError)) throw error

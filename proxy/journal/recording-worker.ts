@@ -5,7 +5,8 @@ import { highestNumbers } from '../../db/statement-log.ts'
 import { openStore } from '../../db/store.ts'
 import { sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import { raiseAlarms } from '../alarms.ts'
+import { publicBytesOf } from '../../lib/seal.ts'
+import { isAlarming, raiseAlarms } from '../alarms.ts'
 import { deliver } from './deliver.ts'
 import { tellGaps } from './gaps.ts'
 import type { WorkerOptions, WorkerSays } from './recording-messages.ts'
@@ -26,13 +27,16 @@ const store = openStore(options.storeUrl, { poolSize: POOL_SIZE })
 const copy = new StatementCopy(options.storeUrl)
 const log = logThroughParent()
 const alarms = { db: store.db, log }
+const publicKey = publicBytesOf(privateKey)
+const delivery = { folder, publicKey, db: store.db, copy, log }
 const shipper = new Shipper({
   folder,
   privateKey,
   progress,
   log,
-  deliver: (batch) => deliver({ folder, db: store.db, copy, log }, batch),
-  shipped: (batch) => raiseAlarms(alarms, batch),
+  deliver: (batch) => deliver(delivery, batch),
+  isAlarming,
+  alarm: (statements) => raiseAlarms(alarms, statements),
   missing: (gaps) => tellGaps({ store, proxyId, log }, gaps),
   highestNumbers: (connections) => highestNumbers(store.db, connections),
   tidy: () => say({ kind: 'tidy' }),
@@ -41,6 +45,8 @@ shipper.start()
 const telling = setInterval(() => say({ kind: 'stats', stats: shipper.stats }), STATS_MS)
 let wasRunning: boolean | undefined
 let isPublishing = false
+/** The last try went well. */
+let isTold = true
 const publishing = setInterval(() => void publish(), RUNNING_MS)
 // all that it can be told is to stop
 parentPort?.on('message', () => void stop())
@@ -52,9 +58,11 @@ async function publish(): Promise<void> {
   try {
     await publishRunning(store.db, proxyId, running.map(shownOf))
     wasRunning = running.length > 0
+    isTold = true
   } catch (error) {
-    // shown late is shown soon enough
-    log.debug({ error: sentenceOf(error) }, 'what runs could not be told')
+    // shown late is shown soon enough; of many in a row the first says it
+    log[isTold ? 'warn' : 'debug']({ error: sentenceOf(error) }, 'what runs could not be told')
+    isTold = false
   } finally {
     isPublishing = false
   }

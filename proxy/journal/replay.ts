@@ -1,4 +1,5 @@
 import { EVENT, EVENT_HEAD_BYTES, type LiveBody, type OpenedBody } from './events.ts'
+import type { HeldTogether } from '../pairing/ledger.ts'
 import type { FinishedStatement, StartedStatement } from '../pairing/record.ts'
 import { startedOf } from '../pairing/execution.ts'
 import { emptyTracker, StatementTracker, type TrackerState } from '../pairing/tracker.ts'
@@ -47,17 +48,28 @@ const MISSING = {
   kept: '[what ran here is not known: another version of the proxy had kept it]',
 } as const
 
+/** What all connections may hold for the ends of their batches, in bytes, roughly; one alone has less. */
+const HELD_TOGETHER_MOST = 128 * 1024 * 1024
+/** Some room is made at once, so that it is not made for every statement. */
+const ENOUGH_ROOM = 3 / 4
+
 /** Makes statements of what the journal holds: feeds each connection's events to its tracker. */
 export class Replay {
   readonly #sink: ReplaySink
+  readonly #held: HeldTogether = { bytes: 0 }
+  readonly #heldMost: number
+  /** More than `#heldMost` where that many can't let go of more. */
+  #roomAbove: number
   readonly #connections = new Map<number, Connection>()
   /** Strange ones that may have records in the store from before. */
   #unnumbered: Connection[] = []
   #life: string | undefined
   #now = 0
 
-  constructor(sink: ReplaySink) {
+  constructor(sink: ReplaySink, heldMost = HELD_TOGETHER_MOST) {
     this.#sink = sink
+    this.#heldMost = heldMost
+    this.#roomAbove = heldMost
   }
 
   /** Goes on with what was open at a place in the journal, and at that moment. */
@@ -96,9 +108,9 @@ export class Replay {
     return this.#now
   }
 
-  /** Ids of connections of which others must know how many records they have, before anything else is read. */
-  get unnumbered(): readonly string[] {
-    return this.#unnumbered.map(({ speaker }) => speaker.id)
+  /** Connections of which others must know how many records they have, before anything else is read. */
+  get unnumbered(): readonly Speaker[] {
+    return this.#unnumbered.map(({ speaker }) => speaker)
   }
 
   /** Their records go on behind these; behind none where they have none. */
@@ -148,10 +160,24 @@ export class Replay {
   #take(bytes: Buffer, event: EventAt): void {
     try {
       this.#event(bytes, event)
+      if (this.#held.bytes > this.#roomAbove) this.#makeRoom()
+      else if (this.#held.bytes <= this.#heldMost) this.#roomAbove = this.#heldMost
     } catch (error) {
       this.#sink.failed(error)
       this.#fail(event.index)
     }
+  }
+
+  /** Those that hold most don't wait any more. Counted anew: one that failed may have left its share. */
+  #makeRoom(): void {
+    const trackers = [...this.#connections.values()].map(({ tracker }) => tracker)
+    trackers.sort((one, other) => other.heldBytes - one.heldBytes)
+    this.#held.bytes = trackers.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
+    for (const tracker of trackers) {
+      if (this.#held.bytes <= this.#heldMost * ENOUGH_ROOM) break
+      tracker.releaseHeld()
+    }
+    this.#roomAbove = Math.max(this.#heldMost, this.#held.bytes / ENOUGH_ROOM)
   }
 
   #event(bytes: Buffer, { kind, index, now, start, end }: EventAt): void {
@@ -164,7 +190,7 @@ export class Replay {
     const { tracker } = connection
     tracker.tick(now)
     if (connection.isStrange) this.#lose(connection, MISSING.opening)
-    if (kind === EVENT.client) tracker.client(bytes, start, end)
+    if (kind === EVENT.client || kind === EVENT.tally) tracker.client(bytes, start, end)
     else if (kind === EVENT.server) tracker.server(bytes, start, end)
     else if (kind === EVENT.closed) {
       tracker.end('aborted')
@@ -199,7 +225,7 @@ export class Replay {
     const sink = {
       finished: (statement: FinishedStatement) => this.#sink.finished(statement, speaker),
     }
-    const tracker = new StatementTracker(sink, state)
+    const tracker = new StatementTracker(sink, state, this.#held)
     const connection = { speaker, tracker, isStrange: false }
     this.#connections.set(index, connection)
     return connection

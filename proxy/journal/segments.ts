@@ -39,6 +39,7 @@ export interface SegmentsReader {
 }
 
 const SEGMENT_NAME = /^([0-9]{12})\.journal$/
+const ANY_SEGMENT = /^([0-9]{12})\.journal/
 
 /** The name of a segment's file. */
 export function segmentName(number: number): string {
@@ -51,6 +52,12 @@ export function segmentNumbers(folder: string): number[] {
     .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => a - b)
+}
+
+/** The highest number in a folder, also of a segment that is put out of the way; 0 without one. */
+export function highestNumber(folder: string): number {
+  const numbers = readdirSync(folder).map((name) => Number(ANY_SEGMENT.exec(name)?.[1] ?? 0))
+  return Math.max(0, ...numbers)
 }
 
 /** The segments of a journal from the oldest on, read along with the one who writes them. */

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { setImmediate as turnOfLoop, setTimeout as sleep } from 'node:timers/promises'
-import type { StatementRow } from '../../db/statement-log.ts'
+import type { StatementBatch } from '../../db/statement-batch.ts'
+import type { ConnectionOfSession, StatementRow } from '../../db/statement-log.ts'
 import { AppError, sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { publicBytesOf } from '../../lib/seal.ts'
@@ -9,7 +10,8 @@ import { Replay, type RunningStatement } from './replay.ts'
 import type { Gaps, Hole } from './gaps.ts'
 import { Segments, type Damage, type JournalPlace, type SegmentsReader } from './segments.ts'
 import { readSnapshot, SNAPSHOT_NAME, writeSnapshot, type Snapshot } from './snapshot.ts'
-import { StatementRows, weightOf } from './statement-rows.ts'
+import { ReadyStatements } from './ready-statements.ts'
+import { StatementRows } from './statement-rows.ts'
 
 export interface ShipperDeps {
   readonly folder: string
@@ -18,13 +20,17 @@ export interface ShipperDeps {
   readonly progress: Int32Array
   readonly log: Log
   /** Puts a batch into the store, each row once. Errors: the store's; the batch is then tried again. */
-  readonly deliver: (batch: readonly StatementRow[]) => Promise<void>
-  /** Told of what is in the store, at least once each; while it throws, nothing goes on. */
-  readonly shipped?: (batch: readonly StatementRow[]) => Promise<void>
+  readonly deliver: (batch: StatementBatch) => Promise<void>
+  /** Whether `alarm` is to be told of it. */
+  readonly isAlarming?: (row: StatementRow) => boolean
+  /** Told of such rows when they are in the store, at least once each; while it throws, nothing goes on. */
+  readonly alarm?: (rows: readonly StatementRow[]) => Promise<void>
   /** Told of what is missing, with the rows that say so: it stores them. While it throws, nothing goes on. */
   readonly missing: (gaps: Gaps) => Promise<void>
   /** What is known of connections whose beginning is not: the highest number of each one's statements. */
-  readonly highestNumbers: (connections: readonly string[]) => Promise<ReadonlyMap<string, number>>
+  readonly highestNumbers: (
+    connections: readonly ConnectionOfSession[],
+  ) => Promise<ReadonlyMap<string, number>>
   /** Told where the segment being written could be followed by another: all in it is in the store. */
   readonly tidy?: () => void
 }
@@ -49,9 +55,6 @@ const PAUSE_MS = 50
 /** How long a finished statement may wait for others to travel with. */
 const GATHER_MS = 150
 const LONGEST_PAUSE_MS = 2_000
-/** What one COPY carries. */
-const BATCH_ROWS = 5_000
-const BATCH_BYTES = 4 * 1024 * 1024
 /** How long the last batch may take when the proxy stops, in milliseconds. */
 const FAREWELL_MS = 5_000
 /** How long nothing was asked before a segment of this size is put aside, in milliseconds and bytes. */
@@ -70,13 +73,10 @@ export class Shipper {
   readonly #segments: Segments
   readonly #reader: SegmentsReader
   readonly #rows = new StatementRows()
-  #ready: StatementRow[] = []
-  #readyBytes = 0
+  readonly #ready: ReadyStatements
   /** Rows that say where something is missing. */
   #gaps: StatementRow[] = []
   #holes: Hole[] = []
-  /** When the first of them became ready. */
-  #readySince = 0
   /** Since when there was nothing to read; 0 while there is. */
   #idleSince = 0
   #stopping = false
@@ -94,6 +94,7 @@ export class Shipper {
   /** Goes on where an earlier life got to. */
   constructor(deps: ShipperDeps) {
     this.#deps = deps
+    this.#ready = new ReadyStatements(deps.isAlarming ?? (() => false))
     this.#replay = new Replay({
       finished: (statement, speaker) => this.#add(this.#rows.of(speaker, statement)),
       failed: (error) => this.#failed(error),
@@ -145,8 +146,7 @@ export class Shipper {
   }
 
   get #lag(): number {
-    const [oldest] = this.#ready
-    return oldest ? Math.max(0, Date.now() - endOf(oldest)) : this.#lagMs
+    return this.#ready.count > 0 ? Math.max(0, Date.now() - this.#ready.firstEnd) : this.#lagMs
   }
 
   async #run(): Promise<void> {
@@ -190,36 +190,27 @@ export class Shipper {
   /** Takes groups off the journal up to a full batch; false where there are no more. */
   #read(): boolean {
     for (let groups = 0; groups < GROUPS_MOST; groups += 1) {
-      if (this.#isFull || this.#replay.unnumbered.length > 0) return true
+      if (this.#ready.isFull || this.#replay.unnumbered.length > 0) return true
       if (!this.#segments.read(this.#reader)) return false
       this.#idleSince = 0
     }
     return true
   }
 
-  get #isFull(): boolean {
-    return this.#ready.length >= BATCH_ROWS || this.#readyBytes >= BATCH_BYTES
-  }
-
   get #hasReady(): boolean {
-    return this.#ready.length > 0 || this.#gaps.length > 0 || this.#holes.length > 0
+    return this.#ready.count > 0 || this.#gaps.length > 0 || this.#holes.length > 0
   }
 
   #isDue(hasMore: boolean): boolean {
     if (this.#gaps.length > 0 || this.#holes.length > 0) return true
-    if (this.#ready.length === 0) return false
-    if (this.#isFull || this.#stopping) return true
-    return !(hasMore && this.#failing > 0) && Date.now() - this.#readySince >= GATHER_MS
+    if (this.#ready.count === 0) return false
+    if (this.#ready.isFull || this.#stopping) return true
+    return !(hasMore && this.#failing > 0) && Date.now() - this.#ready.since >= GATHER_MS
   }
 
   #add(row: StatementRow): void {
-    if (row.kind === 'gap') {
-      this.#gaps.push(row)
-      return
-    }
-    if (this.#ready.length === 0) this.#readySince = Date.now()
-    this.#ready.push(row)
-    this.#readyBytes += weightOf(row)
+    if (row.kind === 'gap') this.#gaps.push(row)
+    else this.#ready.add(row)
   }
 
   /** Whose it was, other than those that are open, nobody can say. */
@@ -235,22 +226,21 @@ export class Shipper {
   }
 
   async #ship(): Promise<void> {
-    if (this.#ready.length > 0) await this.#shipReady(this.#ready)
+    if (this.#ready.count > 0) await this.#shipReady()
     if (!this.#hasReady) return
     await this.#deps.missing({ rows: this.#gaps, holes: this.#holes })
     this.#gaps = []
     this.#holes = []
   }
 
-  async #shipReady(batch: readonly StatementRow[]): Promise<void> {
+  async #shipReady(): Promise<void> {
+    const { batch, alarming } = this.#ready
     await this.#deps.deliver(batch)
-    await this.#deps.shipped?.(batch)
-    this.#ready = []
-    this.#readyBytes = 0
-    this.#shipped += batch.length
+    if (alarming.length > 0) await this.#deps.alarm?.(alarming)
+    this.#shipped += this.#ready.count
     this.#batches += 1
-    const last = batch.at(-1)
-    if (last) this.#lagMs = Math.max(0, Date.now() - endOf(last))
+    this.#ready.clear()
+    this.#lagMs = Math.max(0, Date.now() - this.#ready.lastEnd)
   }
 
   /** Everything read so far is in the store: what is in front of this place can go. */
@@ -289,8 +279,4 @@ export class Shipper {
       return undefined
     }
   }
-}
-
-function endOf({ startedAt, milliseconds }: StatementRow): number {
-  return Date.parse(startedAt) + (milliseconds ?? 0)
 }

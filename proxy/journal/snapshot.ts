@@ -30,7 +30,9 @@ export interface Snapshot {
 /** Its file's, in the journal's folder. */
 export const SNAPSHOT_NAME = 'open-statements'
 /** Grows with every change of what is kept of a connection: what another version kept is not read. */
-const STATE_VERSION = 1
+const STATE_VERSION = 2
+/** In the first, names that are not there were never kept with undefined under them. */
+const READ_VERSIONS: readonly number[] = [1, STATE_VERSION]
 const FILE_MODE = 0o600
 const SUM_BYTES = 4
 
@@ -73,7 +75,7 @@ export function readSnapshot(folder: string, privateKey: KeyObject): Snapshot | 
   const body = clear.subarray(SUM_BYTES)
   if (clear.length < SUM_BYTES || crc32(body) !== clear.readUInt32BE(0)) throw unreadable(path)
   const { version, ...snapshot } = parse(path, body)
-  if (version === STATE_VERSION) return snapshot
+  if (READ_VERSIONS.includes(version)) return snapshot
   const stateless = snapshot.connections.map((kept) => ({ ...kept, state: undefined }))
   return { ...snapshot, connections: stateless }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { bindValuesText, type LongValue, type StatementRow } from '../../db/statement-log.ts'
+import { beginningOf } from '../../lib/beginning.ts'
 import type { FinishedStatement } from '../pairing/record.ts'
 import type { Speaker } from './replay.ts'
 
@@ -37,7 +38,7 @@ export class StatementRows {
       values: this.#valuesOf(statement),
       statementName: statement.statementName,
       portalName: statement.portalName,
-      startedAt: new Date(statement.startedAt).toISOString(),
+      startedAt: statement.startedAt,
       milliseconds: statement.milliseconds,
       tag: statement.tag,
       rows: statement.rows,
@@ -81,17 +82,12 @@ export class StatementRows {
 }
 
 function longValueOf(text: string): LongValue {
-  return { text: cutText(text), ...measured(text) }
+  return { text: beginningOf(text, BEGINNING), ...measured(text) }
 }
 
 function measured(text: string): Omit<LongValue, 'text'> {
   const bytes = Buffer.from(text)
   return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
-}
-
-/** Not through the middle of a character of two. */
-function cutText(text: string): string {
-  return text.slice(0, BEGINNING).replace(/[\ud800-\udbff]$/, '')
 }
 
 const UNSTORABLE = '[this statement could not be stored as it was]'
@@ -113,13 +109,6 @@ export function bareRow(row: StatementRow): StatementRow {
     sqlstate: null,
     message: null,
   }
-}
-
-/** What a row takes in memory, roughly, in bytes: of all that a peer had a say in. */
-export function weightOf(row: StatementRow): number {
-  const { text, values, statementName, portalName, tag, message } = row
-  const names = (statementName?.length ?? 0) + (portalName?.length ?? 0) + (tag?.length ?? 0)
-  return text.length + weightOfValues(values) + names + (message?.length ?? 0)
 }
 
 /** An empty value takes some room, too. */

@@ -17,6 +17,15 @@ export interface WrittenSegmentOptions {
 
 const FILE_MODE = 0o600
 
+/** What can't be removed holds no group that was kept, and the disk has said already that it is at fault. */
+function removeIfPossible(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // the error that led here says more
+  }
+}
+
 /** A file of the journal while it is written. It is closed when the last sync of it is over. */
 export class WrittenSegment {
   /** What its groups are guarded with. */
@@ -34,7 +43,7 @@ export class WrittenSegment {
   #isSyncing = false
   #isOver = false
 
-  /** Makes the file, with its head. Errors: the disk's; then there is no file. */
+  /** Makes the file, with its head. Errors: the disk's; then there is no file, or one without a group. */
   constructor(path: string, { life, publicKey, disk, first, unkept }: WrittenSegmentOptions) {
     const key = makeSegmentKey()
     const head = encodeSegmentHead(publicKey, { life, key })
@@ -54,7 +63,7 @@ export class WrittenSegment {
       }
     } catch (error) {
       closeSync(this.#fd)
-      unlinkSync(path)
+      removeIfPossible(path)
       throw error
     }
   }

@@ -14,6 +14,7 @@ import type { Ledger } from './ledger.ts'
 import type { NameSpaces } from './name-spaces.ts'
 import { askedOfPortal, makePortal, undecodable, unknownPortal, wordsOf } from './portals.ts'
 import type { Portal, Prepared } from './portals.ts'
+import { empty } from './emptied.ts'
 import type { Pending, PendingRun, StatementQueue } from './queue.ts'
 import { WireError } from '../errors.ts'
 import { SCREENED } from '../journal/events.ts'
@@ -43,8 +44,8 @@ export class StatementsAsked {
   readonly #queue: StatementQueue
   readonly #names: NameSpaces
   readonly #body = new Body()
-  /** Bound in this chunk, without an Execute yet. */
-  readonly #bound = new Set<Portal>()
+  /** Bound in this chunk. */
+  readonly #bound: Portal[] = []
   readonly #handlers: readonly (((frame: Frame) => void) | undefined)[]
 
   constructor({ ledger, queue, names }: Pairing) {
@@ -147,21 +148,22 @@ export class StatementsAsked {
     const name = isUnreadable ? '' : bind.portal
     const parameters = isUnreadable ? [] : bind.parameters
     const portal = makePortal(name, prepared, { parameters, encoding, decode })
-    if (!this.#queue.skipping) this.#bound.add(portal)
+    if (!this.#queue.skipping) this.#bound.push(portal)
     const statement = isUnreadable ? undefined : bind.statement
     this.#expect({ kind: 'bind', name, statement, portal })
   }
 
   /**
-   * What is bound goes to the server now, which plans it and calls what claims to be immutable: a record
-   * begins, and an Execute that follows goes on with it.
+   * What is bound and has no Execute yet goes to the server now, which plans it and calls what claims to be
+   * immutable: a record begins, and an Execute that follows goes on with it.
    */
   chunkEnd(): void {
     for (const portal of this.#bound) {
+      if (portal.execution) continue
       portal.execution = this.#ledger.begin(askedOfPortal(portal))
       portal.execution.isOnlyBound = true
     }
-    this.#bound.clear()
+    empty(this.#bound)
   }
 
   #describe(target: Target | Unreadable): void {
@@ -188,10 +190,7 @@ export class StatementsAsked {
     const execution =
       suspended ?? this.#ledger.begin(portal ? askedOfPortal(portal) : this.#unknown(name))
     execution.isOnlyBound = false
-    if (portal) {
-      portal.execution = execution
-      this.#bound.delete(portal)
-    }
+    if (portal) portal.execution = execution
     this.#run({
       kind: 'execute',
       name: typeof name === 'string' ? name : undefined,

@@ -1,5 +1,6 @@
 import type { StatementValue } from './values/bind-values.ts'
 import type { Cut } from '../statements/digests.ts'
+import { errorWords } from '../statements/error-words.ts'
 import type {
   FinishedStatement,
   StartedStatement,
@@ -42,8 +43,6 @@ export interface Place {
 
 /** Tags that end with the number of rows a statement changed (manual, "CommandComplete"). */
 const COUNTED = /^(?:INSERT \d+|[A-Z ]+?) (\d+)$/
-/** Class 42601, syntax error: its message quotes the text. */
-const SYNTAX_ERROR = '42601'
 
 /** One statement while it runs. Plain data: what waits for its answer is kept over a restart. */
 export interface Execution {
@@ -105,11 +104,10 @@ export function complete(execution: Execution, tag: string | null): void {
 }
 
 /** Also after `complete`: an error at the end of a transaction outranks the tags in it. */
-export function fail(execution: Execution, { sqlstate, message }: ServerReport): void {
-  const quotes = execution.asked.sql.redacted && sqlstate === SYNTAX_ERROR
+export function fail(execution: Execution, report: ServerReport): void {
   execution.outcome = 'error'
-  execution.sqlstate = sqlstate
-  execution.message = quotes ? 'syntax error' : message
+  execution.sqlstate = report.sqlstate
+  execution.message = errorWords(report, execution.asked.sql.redacted)
 }
 
 /** What is said of it while it has no answer. */

@@ -1,6 +1,8 @@
+import { empty } from './emptied.ts'
 import { fail, finishedOf, makeExecution, startedOf } from './execution.ts'
 import type { Asked, Execution } from './execution.ts'
 import { weightOfValues } from './values/bind-values.ts'
+import { commitsItself } from './own-commits.ts'
 import type { StatementOutcome, StatementSink } from './record.ts'
 import type { Decode } from '../wire/body.ts'
 import { decoderOf } from '../wire/encodings.ts'
@@ -15,10 +17,11 @@ const HELD_MOST = 48 * 1024 * 1024
 const EXECUTION_BYTES = 400
 /** Tags that end a transaction: nothing before them can be taken back any more. */
 const ENDS_TRANSACTION = /^(?:COMMIT|ROLLBACK|PREPARE TRANSACTION)/
-/** Statements that commit by themselves even in a batch (PreventInTransactionBlock in PostgreSQL). */
-const COMMITS_ITSELF =
-  /^(?:VACUUM|CLUSTER|REINDEX|ALTER SYSTEM|(?:CREATE|DROP) (?:DATABASE|TABLESPACE|SUBSCRIPTION))/
-const CONCURRENTLY = /\bconcurrently\b/i
+
+/** What the ledgers of many connections hold together, in bytes, roughly. */
+export interface HeldTogether {
+  bytes: number
+}
 
 /** A ledger as it is kept over a restart. */
 export interface LedgerState {
@@ -44,15 +47,14 @@ export class Ledger {
   decode: Decode
   readonly #sink: StatementSink
   readonly #state: LedgerState
-  /** What is held takes so many bytes, roughly. */
+  readonly #together: HeldTogether
   #heldBytes = 0
 
-  constructor(sink: StatementSink, state: LedgerState) {
+  constructor(sink: StatementSink, state: LedgerState, together: HeldTogether = { bytes: 0 }) {
     this.#sink = sink
     this.#state = state
-    state.held.forEach((execution, at) => {
-      this.#heldBytes += weightOf(execution, state.held[at - 1])
-    })
+    this.#together = together
+    state.held.forEach((execution, at) => this.#weigh(weightOf(execution, state.held[at - 1])))
     this.decode = decoderOf(state.encoding)
   }
 
@@ -66,6 +68,11 @@ export class Ledger {
 
   get encoding(): string {
     return this.#state.encoding
+  }
+
+  /** What is held takes so many bytes, roughly. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   /** A setting that changes how the client's bytes read. */
@@ -108,9 +115,9 @@ export class Ledger {
   /** Holds a finished execution until its batch ends. */
   hold(execution: Execution): void {
     const { held } = this.#state
-    this.#heldBytes += weightOf(execution, held.at(-1))
+    this.#weigh(weightOf(execution, held.at(-1)))
     held.push(execution)
-    if (this.#heldBytes > HELD_MOST) this.#releaseUnsettled()
+    if (this.#heldBytes > HELD_MOST) this.releaseUnsettled()
   }
 
   /** Ends an execution that no answer will come for. */
@@ -140,6 +147,20 @@ export class Ledger {
     this.#release(null)
   }
 
+  /** Too much to wait for the end of the batch. Only the newest stays, which that end may fail. */
+  releaseUnsettled(): void {
+    const { held } = this.#state
+    const count = held.length - 1
+    if (count < 1) return
+    this.#doubt(count)
+    if (this.#endOfTransaction() !== -1) this.#state.transaction = 'I'
+    for (const execution of held.splice(0, count)) {
+      this.#sink.finished(finishedOf(execution, null))
+    }
+    const [newest] = held
+    this.#weigh((newest ? weightOf(newest, undefined) : 0) - this.#heldBytes)
+  }
+
   #nextNumber(): number {
     this.#state.number += 1
     return this.#state.number
@@ -156,14 +177,20 @@ export class Ledger {
     const from = this.#endOfTransaction() + 1
     const failed = this.#state.held.findLastIndex(({ outcome }) => outcome === 'error')
     for (const execution of this.#state.held.slice(from, failed)) {
-      if (execution.outcome === 'ok') execution.rolledBack = !commitsItself(execution)
+      const { outcome, tag, asked } = execution
+      if (outcome === 'ok') execution.rolledBack = !commitsItself(tag, asked.sql.text)
     }
   }
 
   #release(state: TransactionState | null): void {
     for (const execution of this.#state.held) this.#sink.finished(finishedOf(execution, state))
-    this.#state.held.length = 0
-    this.#heldBytes = 0
+    empty(this.#state.held)
+    this.#weigh(-this.#heldBytes)
+  }
+
+  #weigh(added: number): void {
+    this.#heldBytes += added
+    this.#together.bytes += added
   }
 
   /**
@@ -175,22 +202,10 @@ export class Ledger {
     const ended = this.#endOfTransaction()
     const isInBlock = transaction !== 'I' && ended === -1
     for (const [at, execution] of held.slice(0, count).entries()) {
-      const isSettled = isInBlock || at <= ended || commitsItself(execution)
-      const { outcome, rolledBack } = execution
+      const { outcome, rolledBack, tag, asked } = execution
+      const isSettled = isInBlock || at <= ended || commitsItself(tag, asked.sql.text)
       if (outcome === 'ok' && !rolledBack && !isSettled) execution.outcome = 'unknown'
     }
-  }
-
-  /** Too much to wait for the end of the batch. Only the newest stays, which that end may fail. */
-  #releaseUnsettled(): void {
-    const { held } = this.#state
-    const count = held.length - 1
-    this.#doubt(count)
-    if (this.#endOfTransaction() !== -1) this.#state.transaction = 'I'
-    for (const execution of held.splice(0, count)) {
-      this.#sink.finished(finishedOf(execution, null))
-    }
-    this.#heldBytes = EXECUTION_BYTES
   }
 
   /** Where the newest of those held stands that ended a transaction; -1 without one. */
@@ -205,8 +220,4 @@ function weightOf({ asked, message }: Execution, previous: Execution | undefined
   if (asked === previous?.asked) return weight
   const text = asked.sql === previous?.asked.sql ? 0 : asked.sql.text.length
   return weight + text + weightOfValues(asked.values)
-}
-
-function commitsItself({ tag, asked }: Execution): boolean {
-  return COMMITS_ITSELF.test(tag ?? '') || CONCURRENTLY.test(asked.sql.text)
 }

@@ -5,15 +5,18 @@ const SURELY_SHORT = 21
 
 const NONE: readonly never[] = []
 
-/** A name space as it is kept over a restart. */
+/** A name space as it is kept over a restart; a name with undefined under it is not there. */
 export interface NamesState<T> {
-  readonly confirmed: Map<string, T>
+  readonly confirmed: Map<string, T | undefined>
   /** null: will be closed. */
-  readonly planned: Map<string, T | null>
+  readonly planned: Map<string, T | null | undefined>
 }
 
 export function noNames<T>(): NamesState<T> {
-  return { confirmed: new Map<string, T>(), planned: new Map<string, T | null>() }
+  return {
+    confirmed: new Map<string, T | undefined>(),
+    planned: new Map<string, T | null | undefined>(),
+  }
 }
 
 /**
@@ -22,8 +25,8 @@ export function noNames<T>(): NamesState<T> {
  * the plan is what a pipelined message is read with.
  */
 export class StatementNames<T> {
-  readonly #confirmed: Map<string, T>
-  readonly #planned: Map<string, T | null>
+  readonly #confirmed: Map<string, T | undefined>
+  readonly #planned: Map<string, T | null | undefined>
 
   constructor({ confirmed, planned }: NamesState<T> = noNames()) {
     this.#confirmed = confirmed
@@ -50,13 +53,13 @@ export class StatementNames<T> {
   /** What was planned will not happen; a later plan for the same name stays. */
   unplan(name: string, value: T | null): void {
     const key = keyOf(name)
-    if (this.#planned.get(key) === value) this.#planned.delete(key)
+    if (this.#planned.get(key) === value) remove(this.#planned, key)
   }
 
   /** The server has changed the name. */
   confirm(name: string, value: T | null): void {
     const key = keyOf(name)
-    if (value === null) this.#confirmed.delete(key)
+    if (value === null) remove(this.#confirmed, key)
     else this.#confirmed.set(key, value)
     this.unplan(name, value)
   }
@@ -68,11 +71,14 @@ export class StatementNames<T> {
 
   /** Everything confirmed is gone; returns what it was. */
   clear(): readonly T[] {
-    if (this.#confirmed.size === 0) return NONE
-    const values = [...this.#confirmed.values()]
-    // Map.clear makes a new table; once a transaction that costs more than this
-    for (const key of this.#confirmed.keys()) this.#confirmed.delete(key)
-    return values
+    const confirmed = this.#confirmed
+    const unnamed = confirmed.get('')
+    if (unnamed !== undefined) confirmed.set('', undefined)
+    const values = unnamed === undefined ? NONE : [unnamed]
+    if (confirmed.size === (confirmed.has('') ? 1 : 0)) return values
+    const named = [...confirmed.values()].filter((value) => value !== undefined)
+    confirmed.clear()
+    return [...values, ...named]
   }
 
   /** These are gone, all where it isn't known which; returns what they were. */
@@ -82,7 +88,7 @@ export class StatementNames<T> {
     for (const key of names.map(keyOf)) {
       const value = this.#confirmed.get(key)
       if (value !== undefined) values.push(value)
-      this.#confirmed.delete(key)
+      remove(this.#confirmed, key)
     }
     return values
   }
@@ -91,6 +97,15 @@ export class StatementNames<T> {
   confirmed(name: string): T | undefined {
     return this.#confirmed.get(keyOf(name))
   }
+}
+
+/**
+ * A name that is taken out leaves a hole in a map, and holes make it build a new table every few times. The
+ * unnamed one, which comes with each statement, stays in it with nothing under it.
+ */
+function remove(names: Map<string, unknown>, key: string): void {
+  if (key === '') names.set('', undefined)
+  else names.delete(key)
 }
 
 function keyOf(name: string): string {

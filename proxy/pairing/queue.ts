@@ -1,3 +1,4 @@
+import { empty } from './emptied.ts'
 import type { CopyTally, Execution } from './execution.ts'
 import type { Portal, Prepared } from './portals.ts'
 
@@ -166,7 +167,7 @@ export class StatementQueue {
     this.#state.first += 1
     if (taken === this.#state.lastRun) this.#state.lastRun = undefined
     if (this.#state.first === this.#state.entries.length) {
-      this.#state.entries.length = 0
+      empty(this.#state.entries)
       this.#state.first = 0
     } else if (
       this.#state.first >= COMPACT_AT &&

@@ -1,4 +1,4 @@
-import { emptyLedger, Ledger, type LedgerState } from './ledger.ts'
+import { emptyLedger, Ledger, type HeldTogether, type LedgerState } from './ledger.ts'
 import { emptyNames, NameSpaces, type NameSpacesState } from './name-spaces.ts'
 import { emptyQueue, executionOf, StatementQueue, type QueueState } from './queue.ts'
 import type { Execution } from './execution.ts'
@@ -43,9 +43,10 @@ export class StatementTracker {
   #isUnsettled = false
   readonly #frame: Shown = { type: 0, length: 0, bytes: NOTHING, start: 0, end: 0, head: 0 }
 
-  constructor(sink: StatementSink, state: TrackerState = emptyTracker()) {
+  /** What it holds counts for all that are told to hold `together`. */
+  constructor(sink: StatementSink, state: TrackerState = emptyTracker(), together?: HeldTogether) {
     this.state = state
-    this.#ledger = new Ledger(sink, state.ledger)
+    this.#ledger = new Ledger(sink, state.ledger, together)
     this.#queue = new StatementQueue(state.queue)
     const names = new NameSpaces(state.names)
     const pairing = { ledger: this.#ledger, queue: this.#queue, names }
@@ -89,6 +90,16 @@ export class StatementTracker {
     const { head } = this.#queue
     const execution = head && executionOf(head)
     return execution?.outcome === undefined ? execution : undefined
+  }
+
+  /** What waits for the end of its batch takes so many bytes, roughly. */
+  get heldBytes(): number {
+    return this.#ledger.heldBytes
+  }
+
+  /** Lets it go without waiting: `unknown` where that end would have decided. */
+  releaseHeld(): void {
+    this.#ledger.releaseUnsettled()
   }
 
   /** As of the last ReadyForQuery. */

@@ -1,11 +1,20 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { SCRAM_ITERATIONS_LIMIT, decodeBase64, deriveScramKeys, hmac } from '../../lib/scram.ts'
+import {
+  SCRAM_ITERATIONS_LIMIT,
+  decodeBase64,
+  deriveScramKeys,
+  hmac,
+  type ScramKeys,
+} from '../../lib/scram.ts'
 import { UpstreamLoginError, WireError } from '../errors.ts'
 import { expectAttributes, isNonce } from './message.ts'
 import { SCRAM, SCRAM_PLUS } from './server.ts'
 
+/** What a client knows: the secret's text, or who remembers the keys that were made of it. */
+export type ScramSecret = string | { keysFor(salt: Buffer, iterations: number): Promise<ScramKeys> }
+
 export interface ScramClientOptions {
-  readonly secret: string
+  readonly secret: ScramSecret
   /** The mechanisms that the server offered. */
   readonly offered: readonly string[]
   /** Hash of the server's leaf certificate (tls-server-end-point), when the connection is TLS. */
@@ -51,7 +60,11 @@ export class ScramClient {
   async final(serverFirst: string): Promise<string> {
     if (this.#serverSignature) throw refused('sent its SCRAM challenge twice')
     const { nonce, salt, iterations } = this.#readChallenge(serverFirst)
-    const keys = await deriveScramKeys(this.#options.secret, salt, iterations)
+    const { secret } = this.#options
+    const keys =
+      typeof secret === 'string'
+        ? await deriveScramKeys(secret, salt, iterations)
+        : await secret.keysFor(salt, iterations)
     const withoutProof = `c=${this.#bindingText},r=${nonce}`
     const authMessage = `${this.#firstBare},${serverFirst},${withoutProof}`
     this.#serverSignature = hmac(keys.serverKey, authMessage)

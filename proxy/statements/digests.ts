@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
 import type { Decode } from '../wire/body.ts'
+import { BeyondCut, type Signs } from './beyond-cut.ts'
 
 /** What is left of bytes that were too many to keep: they can still be compared. */
 export interface Cut {
@@ -24,16 +25,22 @@ export function withoutBrokenEnd(text: string): string {
   return text.slice(0, end)
 }
 
-/** Keeps the first `limit` bytes of a stream, and length and SHA-256 of all of it if there are more. */
+/**
+ * Keeps the first `limit` bytes of a stream, and length and SHA-256 of all of it if there are more: without
+ * the digest where there are signs of a secret in those.
+ */
 export class Capture {
   readonly #limit: number
+  readonly #signs: Signs | undefined
   readonly #kept: Buffer[] = []
   #keptBytes = 0
   #bytes = 0
   #hash: Hash | undefined
+  #beyond: BeyondCut | undefined
 
-  constructor(limit: number) {
+  constructor(limit: number, signs?: Signs) {
     this.#limit = limit
+    this.#signs = signs
   }
 
   add(bytes: Buffer, start: number, end: number): void {
@@ -45,8 +52,16 @@ export class Capture {
     if (!this.#hash) {
       this.#hash = createHash('sha256')
       for (const piece of this.#kept) this.#hash.update(piece)
+      this.#beyond = this.#signs && new BeyondCut(this.#signs, this.bytes)
     }
-    this.#hash.update(bytes.subarray(start + fits, end))
+    const rest = bytes.subarray(start + fits, end)
+    this.#hash.update(rest)
+    this.#beyond?.add(rest)
+  }
+
+  /** There may be a secret in what was not kept. */
+  get isSuspect(): boolean {
+    return this.#beyond?.isSuspect ?? false
   }
 
   /** What was kept. */
@@ -64,6 +79,8 @@ export class Capture {
 
   /** Once; null when everything was kept. */
   finish(): Cut | null {
-    return this.#hash ? { bytes: this.#bytes, sha256: this.#hash.digest('hex') } : null
+    if (!this.#hash) return null
+    const sha256 = this.#hash.digest('hex')
+    return { bytes: this.#bytes, sha256: this.isSuspect ? null : sha256 }
   }
 }

@@ -1,3 +1,4 @@
+import { SQL_SIGNS, VALUE_SIGNS, type Signs } from './beyond-cut.ts'
 import { Capture } from './digests.ts'
 import type { Cut } from './digests.ts'
 import { WireError } from '../errors.ts'
@@ -11,6 +12,8 @@ import type { Decode } from '../wire/body.ts'
 export interface LongText {
   readonly text: string
   readonly cut: Cut | null
+  /** There may be a secret behind the cut. */
+  readonly isSuspect: boolean
 }
 
 export interface LongParse extends LongText {
@@ -22,6 +25,8 @@ export interface LongParameter {
   readonly binary: boolean
   readonly bytes: Buffer | null
   readonly cut: Cut | null
+  /** As of a LongText. */
+  readonly isSuspect: boolean
 }
 
 export interface LongBind {
@@ -84,17 +89,18 @@ export class LongMessage<T> {
 }
 
 export function* longQuery({ decode, limit }: LongOptions): Steps<LongText> {
-  const text = yield* upToNul(limit)
-  return { text: text.text(decode), cut: text.finish() }
+  const text = yield* upToNul(limit, SQL_SIGNS)
+  return { text: text.text(decode), cut: text.finish(), isSuspect: text.isSuspect }
 }
 
 export function* longParse({ decode, limit }: LongOptions): Steps<LongParse> {
   const name = (yield* upToNul(NAME_LIMIT)).text(decode)
-  const text = yield* upToNul(limit)
+  const text = yield* upToNul(limit, SQL_SIGNS)
   const count = yield* uint16()
   const types: number[] = []
   for (let index = 0; index < count; index += 1) types.push((yield* int32()) >>> 0)
-  return { name, text: text.text(decode), cut: text.finish(), types }
+  const { isSuspect } = text
+  return { name, text: text.text(decode), cut: text.finish(), isSuspect, types }
 }
 
 export function* longBind({ decode, limit }: LongOptions): Steps<LongBind> {
@@ -124,7 +130,8 @@ function* longParameters(limit: number): Steps<LongParameter[]> {
     const value = length === -1 ? null : yield* exactly(length, Math.min(limit, room))
     const bytes = value && value.bytes
     room -= bytes?.length ?? 0
-    parameters.push({ binary, bytes, cut: value && value.finish() })
+    const isSuspect = value?.isSuspect ?? false
+    parameters.push({ binary, bytes, cut: value && value.finish(), isSuspect })
   }
   return parameters
 }
@@ -144,14 +151,14 @@ function* int32(): Steps<number> {
   return (yield* exactly(4, 4)).bytes.readInt32BE(0)
 }
 
-function* upToNul(limit: number): Steps<Capture> {
-  const into = new Capture(limit)
+function* upToNul(limit: number, signs?: Signs): Steps<Capture> {
+  const into = new Capture(limit, signs)
   yield { into, left: UP_TO_NUL }
   return into
 }
 
 function* exactly(length: number, limit: number): Steps<Capture> {
-  const into = new Capture(limit)
+  const into = new Capture(limit, VALUE_SIGNS)
   if (length > 0) yield { into, left: length }
   return into
 }

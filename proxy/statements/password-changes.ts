@@ -9,8 +9,8 @@ const DEEPEST = 3
 
 /**
  * True where a text alters a role's password, also inside a DO body and other quoted SQL, and also
- * with the password redacted. It may call a text one that never ran so far; it misses only what the
- * database puts together. Whatever a session user made of its own password, every
+ * with the password redacted. It may call a text one that never ran so far; it misses what the database
+ * puts together, and what is behind the part of a text that was kept: there the tag must do. Whatever a session user made of its own password, every
  * comparison of the data source puts the proxy's back.
  */
 export function changesPassword(text: string, dialect: SqlDialect): boolean {

@@ -24,23 +24,30 @@ export class ClientWatch implements FrameHandler {
   isTerminated = false
   readonly #watching: Watching
   readonly #writer: EventWriter
+  /** For what has gone on, whatever becomes of the chunk at hand. */
+  readonly #tallies: EventWriter
   readonly #reader: FrameReader
   #copy: CopyRun | undefined
+  /** What was being copied when everything had gone on last. */
+  #goneCopy: CopyRun | undefined
+  /** The journal's count at that moment. */
+  #commits = 0
   #now = 0
 
   constructor(watching: Watching) {
     this.#watching = watching
     this.#writer = new EventWriter(watching.events, watching.connection, EVENT.client)
+    this.#tallies = new EventWriter(watching.events, watching.connection, EVENT.tally)
     this.#reader = new FrameReader(CLIENT_RULES, this)
   }
 
   /** One event for a chunk. Errors: WireError, with what came before it in the event. */
   read(bytes: Buffer, end: number, now: number): void {
     this.#now = now
+    if (this.#copy !== undefined || this.#goneCopy !== undefined) this.#tellGone(now)
     this.#writer.open(now)
     try {
       this.#reader.feed(bytes, end)
-      this.#copy?.tellProgress(this.#writer, now)
     } finally {
       this.#writer.close()
     }
@@ -48,10 +55,25 @@ export class ClientWatch implements FrameHandler {
 
   /** An event that ends what is being copied: the server refused it, or nothing more will come. */
   endCopy(now: number): void {
-    if (!this.#copy) return
+    this.#settle()
+    const copy = this.#copy
+    if (!copy) return
+    this.#copy = undefined
+    this.#goneCopy = undefined
+    this.#tallies.open(now)
+    if (copy.hasAllGone) copy.tellEnd(this.#tallies)
+    else copy.tellGone(this.#tallies, now)
+    this.#tallies.close()
+    if (copy.hasAllGone) return
     this.#writer.open(now)
-    this.#tellCopyEnd()
+    copy.tellEnd(this.#writer)
     this.#writer.close()
+  }
+
+  /** What the client said since the last commit was not recorded, and does not go on; nor does anything else. */
+  refused(): void {
+    this.#copy = this.#goneCopy
+    this.#copy?.refuse()
   }
 
   message(frame: Frame): void {
@@ -128,8 +150,28 @@ export class ClientWatch implements FrameHandler {
   }
 
   #copied(): CopyRun {
-    this.#copy ??= new CopyRun(this.#now)
+    if (this.#copy === undefined) {
+      this.#settle()
+      this.#copy = new CopyRun(this.#now)
+    }
     return this.#copy
+  }
+
+  /** What went before the newest commit has gone on. */
+  #settle(): void {
+    const { commits } = this.#watching.events
+    if (commits === this.#commits) return
+    this.#commits = commits
+    this.#goneCopy = this.#copy
+    this.#copy?.settle()
+  }
+
+  #tellGone(now: number): void {
+    this.#settle()
+    if (!this.#copy?.isDue(now)) return
+    this.#tallies.open(now)
+    this.#copy.tellGone(this.#tallies, now)
+    this.#tallies.close()
   }
 
   #tellCopyEnd(): void {

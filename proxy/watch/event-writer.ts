@@ -5,7 +5,7 @@ import type { Frame } from '../wire/frames.ts'
 /** As much of the journal as it takes to write an event. */
 export type Events = Pick<
   Journal,
-  'begin' | 'put' | 'putHeader' | 'putUInt8' | 'putUInt32' | 'putDouble' | 'end'
+  'begin' | 'put' | 'putHeader' | 'putUInt8' | 'putUInt32' | 'putDouble' | 'end' | 'commits'
 >
 
 const NOTHING: Buffer = Buffer.alloc(0)

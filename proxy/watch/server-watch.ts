@@ -110,8 +110,9 @@ export class ServerWatch implements FrameHandler {
       case FROM_SERVER.ready:
         unanswered.ready()
         this.inTransaction = frame.bytes[frame.start] !== IDLE
-        if (unanswered.isEmpty) screen.settled()
-        else this.#writer.numbers(UNSETTLED, 0)
+        if (!unanswered.isEmpty) this.#writer.numbers(UNSETTLED, 0)
+        // a portal or a cursor lasts as long as its transaction
+        else if (!this.inTransaction) screen.settled()
         this.#writer.whole(frame)
         return
       case FROM_SERVER.error:

@@ -6,6 +6,8 @@ export type Decode = (bytes: Buffer, start: number, end: number) => string
 /** UTF-8, what nearly every client speaks. */
 export const decodeUtf8: Decode = (bytes, start, end) => bytes.toString('utf8', start, end)
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 /**
  * A place inside one message body. Every step is checked against the end of the body, because counts
  * and lengths come from a peer; a step too far is a WireError. One instance serves many messages.
@@ -15,7 +17,7 @@ export class Body {
   #at: number
   #end: number
 
-  constructor(bytes: Buffer = Buffer.alloc(0), start = 0, end: number = bytes.length) {
+  constructor(bytes: Buffer = NOTHING, start = 0, end: number = bytes.length) {
     this.#bytes = bytes
     this.#at = start
     this.#end = end

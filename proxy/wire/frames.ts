@@ -42,7 +42,8 @@ export class FrameReader {
   readonly #rules: FrameRules
   readonly #handler: FrameHandler
   readonly #frame = { type: 0, length: 0, bytes: NOTHING, start: 0, end: 0, head: -1 }
-  readonly #header = Buffer.alloc(HEADER_BYTES)
+  /** Of a message whose header came in two chunks, what the first one had. */
+  #header = NOTHING
   #headerBytes = 0
   #handling: number = HANDLING.unknown
   /** Body bytes that have not arrived yet. */
@@ -86,6 +87,7 @@ export class FrameReader {
   }
 
   #gatherHeader(bytes: Buffer, at: number, end: number): number {
+    if (this.#headerBytes === 0) this.#header = Buffer.allocUnsafeSlow(HEADER_BYTES)
     const taken = Math.min(HEADER_BYTES - this.#headerBytes, end - at)
     bytes.copy(this.#header, this.#headerBytes, at, at + taken)
     this.#headerBytes += taken

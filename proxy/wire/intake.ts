@@ -7,6 +7,8 @@ export interface Message {
   readonly body: Buffer
 }
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 /** One chunk of a socket (64 KiB) on top of one unfinished message. */
 const BUFFERED_MOST = 4 * LOGIN_MOST
 
@@ -16,7 +18,7 @@ const BUFFERED_MOST = 4 * LOGIN_MOST
  * the login can be passed on.
  */
 export class Intake {
-  #bytes = Buffer.alloc(0)
+  #bytes = NOTHING
 
   push(chunk: Buffer): void {
     if (this.#bytes.length + chunk.length > BUFFERED_MOST) {
@@ -33,7 +35,7 @@ export class Intake {
   /** Gives `rest` away, to whoever reads this peer from now on. */
   drain(): Buffer {
     const bytes = this.#bytes
-    this.#bytes = Buffer.alloc(0)
+    this.#bytes = NOTHING
     return bytes
   }
 

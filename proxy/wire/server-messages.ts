@@ -65,7 +65,10 @@ export function readBackendKey(body: Body): BackendKey {
   if (body.left < CANCEL_KEY_LEAST || body.left > CANCEL_KEY_MOST) {
     throw new WireError('invalid length of a cancel key')
   }
-  return { pid, key: Buffer.from(body.bytes(body.left)) }
+  // in memory of its own: a copy from the shared pool keeps 8 kB for as long as the connection lives
+  const key = Buffer.allocUnsafeSlow(body.left)
+  body.bytes(body.left).copy(key)
+  return { pid, key }
 }
 
 export function readNegotiation(body: Body): Negotiation {

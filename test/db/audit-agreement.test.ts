@@ -6,7 +6,7 @@ import { NO_FILTER, type AuditFilter } from '../../db/audit-filter.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
 import { searchRecords } from '../../db/audit-search.ts'
 import { openStory } from '../support/audit-story.ts'
-import { instant, type Trail } from '../support/trail.ts'
+import { instant, write, type Trail } from '../support/trail.ts'
 
 const ALL: AuditFilter = { ...NO_FILTER, view: 'all' }
 
@@ -41,6 +41,40 @@ describe('a search of the trail', () => {
       }),
       { numRuns: 40 },
     )
+  })
+
+  it('counts every state, action and area where time is all that narrows', async () => {
+    // one action in several areas, in several states and in none
+    const at = '2026-11-23T10:30:00.000Z'
+    await write(trail, [
+      { at, action: 'session.denied', area: 'connections' },
+      { at, action: 'session.denied', area: 'sessions', state: 'CREATED', scope: 'session' },
+      { at, action: 'session.denied', area: 'sessions', state: 'DENIED', scope: 'session' },
+      { at, action: 'session.denied', area: 'sessions' },
+      { at, action: 'session.denied', area: 'tasks', state: 'GRANTED', scope: 'session' },
+    ])
+    const { records } = await searchRecords(trail.portal.db, trail.audrey, ALL, { size: 1_000 })
+    const since = instant('2026-11-23T09:20:00Z')
+    for (const view of ['all', 'sessions'] as const) {
+      for (const filter of [
+        { ...NO_FILTER, view },
+        { ...NO_FILTER, view, since },
+        { ...NO_FILTER, view, until: since },
+        { ...NO_FILTER, view, states: ['APPROVED', 'DENIED'] as const, areas: ['sessions'] },
+      ]) {
+        const choices = await countChoices(trail.portal.db, trail.audrey, filter)
+        const among = (chosen: Partial<AuditFilter>): number =>
+          records.filter((record) => matches(record, { ...filter, ...chosen })).length
+        assert.equal(choices?.matching, among({}))
+        for (const [state, count] of choices.states) {
+          assert.equal(count, among({ states: [state] }), state)
+        }
+        for (const { action, area } of records) {
+          assert.equal(choices.actions.get(action) ?? 0, among({ actions: [action] }), action)
+          assert.equal(choices.areas.get(area) ?? 0, among({ areas: [area] }), area)
+        }
+      }
+    }
   })
 })
 

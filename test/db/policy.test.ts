@@ -137,6 +137,41 @@ describe('the policy', () => {
     await assert.rejects(change, { code: 'invalid_request' })
   })
 
+  it('refuses to offer a data source again whose roles would be a way around approvals', async () => {
+    const other = await getRow<{ id: string }>(
+      world.owner.db,
+      `insert into data_sources (organization_id, name, host, port, databases, default_database, admin_sealed, disabled_at)
+       select organization_id, 'mirror', host, port, databases, default_database, admin_sealed, now()
+         from data_sources where name = 'shop'
+       returning id`,
+      {},
+    )
+    const role = (name: string, databaseRole: string) =>
+      getRow<{ id: string }>(
+        world.owner.db,
+        `insert into roles (organization_id, data_source_id, name, database_role, approvals_needed, default_minutes, maximum_minutes)
+         select organization_id, id, :name, :databaseRole, 0, 5, 5 from data_sources where id = :other
+         returning id`,
+        { name, databaseRole, other: other.id },
+      )
+    await role('free', 'customers_reader')
+    const around = await role('around', 'orders_reader')
+    const offer = () =>
+      changeSource(world.portal, admin, { id: other.id, asked: { offered: true } })
+    await assert.rejects(offer(), (error: { facts?: { fields?: Record<string, string> } }) => {
+      assert.match(error.facts?.fields?.['offered'] ?? '', /around of mirror.* a way around/)
+      return true
+    })
+    const rest = { justificationPattern: null }
+    await changeSource(world.portal, admin, { id: other.id, asked: rest })
+    await changeRoleTerms(world.portal, admin, { id: around.id, asked: { offered: false } })
+    assert.equal((await offer()).disabledAt, null)
+    const asked = { offered: true }
+    await assert.rejects(changeRoleTerms(world.portal, admin, { id: around.id, asked }))
+    await rows(world.owner.db, `delete from roles where data_source_id = :id`, { id: other.id })
+    await rows(world.owner.db, `delete from data_sources where id = :id`, { id: other.id })
+  })
+
   it('does not change what was asked for before, and says under which version it was', async () => {
     const asked = { dataSource: 'shop', roles: ['role1'], justification: 'ticket 7' }
     const { mark } = world.scopes

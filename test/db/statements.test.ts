@@ -39,7 +39,7 @@ describe('the recording in the store', () => {
       values: [],
       statementName: '',
       portalName: null,
-      startedAt: new Date(1_780_000_000_000 + number).toISOString(),
+      startedAt: 1_780_000_000_000 + number,
       milliseconds: 1.5,
       tag: 'SELECT 1',
       rows: 1,

@@ -96,7 +96,7 @@ describe('downloading the trail', () => {
     assert.equal(answer.headers['daypass-filters'], encodeURIComponent('Actor john'))
     assert.equal(answer.headers['daypass-time-zone'], 'Europe/Warsaw')
     const lines = String(answer.body).split('\r\n')
-    assert.equal(lines.length, 2)
+    assert.deepEqual(lines.slice(2), [''])
     assert.match(
       lines[0] ?? '',
       /^\ufeff"Log Timestamp \(UTC \+[12]\)","Session ID",.*,"Session End UTC"$/,
@@ -137,6 +137,43 @@ describe('downloading the trail', () => {
     ])
     const body = String(record['body'])
     assert.equal(canonicalize(JSON.parse(body) as Record<string, string>), body)
+  })
+
+  it('says of itself in CSV and JSON lines what text says, where that is asked for', async () => {
+    const csv = await download('format=csv&head=true&includeFilters=true&actor=john')
+    assert.equal(csv.headers['content-type'], 'text/csv; charset=utf-8; header=absent')
+    const lines = String(csv.body).split('\r\n')
+    assert.equal(lines[0], '\ufeff"Daypass audit records"')
+    assert.equal(lines[1], '"Downloaded by","audrey"')
+    assert.match(lines[2] ?? '', /^"Downloaded at","[-0-9]{10} [:0-9]{8} UTC \+[12] \(.*Z\)"$/)
+    assert.match(lines[3] ?? '', /^"Time zone","Europe\/Warsaw, UTC \+[12] \(Central Manager\)"$/)
+    assert.deepEqual(lines.slice(4, 7), ['"Filters","Actor john"', '"Records","1"', ''])
+    assert.match(lines[7] ?? '', /^"Log Timestamp \(/)
+    assert.equal(lines.length, 10)
+
+    const json = await download('format=jsonl&head=true&includeFilters=true&actor=john')
+    const [first = '', second = ''] = String(json.body).split('\n')
+    const { head } = JSON.parse(first) as { head: Record<string, unknown> }
+    assert.match(String(head['at']), /^\d{4}-\d{2}-\d{2}T.*Z$/)
+    assert.deepEqual(
+      { ...head, at: '' },
+      { by: 'audrey', at: '', timeZone: 'Europe/Warsaw', filters: 'Actor john', records: 1 },
+    )
+    assert.match(second, /^\{"id":/)
+  })
+
+  it('takes the rows of sessions or of roles alone, as the tab shows them', async () => {
+    const one = await download('format=text&includeFilters=true&state=DENIED&scope=session')
+    const none = await download('format=text&includeFilters=true&state=DENIED&scope=role')
+    assert.match(String(one.body), /^Filters: Status DENIED; Scope session\nRecords: 1$/m)
+    assert.match(String(none.body), /^Filters: Status DENIED; Scope role\nRecords: 0$/m)
+  })
+
+  it('ends every file with the end of its last line', async () => {
+    for (const format of ['text', 'csv', 'jsonl']) {
+      const some = await download(`format=${format}`)
+      assert.ok(String(some.body).endsWith('\n'), format)
+    }
   })
 
   it('writes a row under another offset with its own', async () => {

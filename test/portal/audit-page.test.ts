@@ -7,7 +7,9 @@ import { searchRecords } from '../../db/audit-search.ts'
 import { isAuditUser, NO_FILTER } from '../../db/audit-filter.ts'
 import { appendRecord } from '../../db/audit-log.ts'
 import { rows, storeTime } from '../../db/store.ts'
+import type { SessionId } from '../../lib/ids.ts'
 import { auditPortal } from '../support/audit-portal.ts'
+import { recordConnection } from '../support/recorded-session.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
 const ATTACK = `<script>alert(1)</script> "quoted" & \u202eturned`
@@ -17,7 +19,7 @@ describe('the Audit tab', function () {
 
   let world: World
   let app: Express
-  let sessionId: string
+  let sessionId: SessionId
 
   before(async () => {
     world = await makeWorld()
@@ -52,9 +54,11 @@ describe('the Audit tab', function () {
     const { text } = await ask()
     assert.match(text, /data-uncounted/)
     assert.match(text, /data-counted="state-CREATED"></)
-    assert.match(text, /data-counted="all">many in this view</)
+    assert.match(text, /data-counted="all">2 in this view</)
     assert.match(text, /Records 1 to 2 of 2</)
     assert.match(text, /data-counted="matching">2 records</)
+    const narrowed = await request(hurried).get('/audit?actor=john').set('x-as', 'audrey')
+    assert.match(narrowed.text, /data-counted="all">many in this view</)
     const part = await ask().set('x-daypass-part', '1')
     assert.doesNotMatch(part.text, /data-uncounted|>many</)
     assert.match(part.text, /data-counted="state-CREATED">1</)
@@ -142,6 +146,26 @@ describe('the Audit tab', function () {
     assert.match(text, /1 match<\/span> \/ <span class="count-all"[^>]*>2 in this view/)
   })
 
+  it('offers the rows of sessions or of roles alone, beside whatever else is filtered', async () => {
+    const { text } = await open('/audit?state=APPROVED&state=CREATED')
+    assert.equal(idsIn(text).length, 2)
+    const rows = /<nav aria-label="Rows">[\s\S]*?<\/nav>/.exec(text)?.[0] ?? ''
+    assert.match(
+      rows,
+      /href="\/audit\?state=CREATED&amp;state=APPROVED&amp;scope=session&amp;zone=central" *>Session rows/,
+    )
+    assert.match(rows, /aria-current="page">All rows/)
+    const sessions = await open('/audit?state=APPROVED&state=CREATED&scope=session')
+    assert.equal(idsIn(sessions.text).length, 1)
+    assert.match(sessions.text, /aria-current="page">Session rows/)
+    assert.match(sessions.text, /<input type="hidden" name="scope" value="session">/)
+    assert.doesNotMatch((await open('/audit?view=users&actor=mark')).text, /aria-label="Rows"/)
+  })
+
+  it('keeps an offset on one line where a heading stands beside its cell', async () => {
+    assert.match((await open('/audit')).text, /data-label="Log Timestamp \(UTC\u00a0\+5:30\)"/)
+  })
+
   it('says what is wrong at its field, keeps what was typed, and shows the rows unchanged', async () => {
     const plain = await open('/audit')
     const wrong = await open('/audit?since=2026-11-23T11:00&until=2026-11-23T10:00&session=abc')
@@ -172,8 +196,12 @@ describe('the Audit tab', function () {
     const { records } = await searchRecords(portal.db, audrey, NO_FILTER)
     const created = records.find(({ state }) => state === 'CREATED')
     assert.ok(created)
+    const connection = await recordConnection(world, sessionId, { at: DateTime.utc().toISO() })
+    await connection.add({}, { outcome: 'error', sqlstate: '42P01' }, {})
     const { status, text } = await open(`/audit/${created.id}`)
     assert.equal(status, 200)
+    const statements = /<dt>Statements<\/dt>\s*<dd><a href="\/sessions\/(\d+)">([^<]+)</.exec(text)
+    assert.deepEqual(statements?.slice(1), [sessionId, '3, of which 1 failed'])
     assert.ok(text.includes(created.id))
     assert.ok(text.includes('&#34;action&#34;:&#34;session.created&#34;'))
     assert.equal(idsIn(text).length, 2)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
-import { csvOf, csvText } from '../../portal/csv.ts'
+import { csvFile, csvOf, csvText } from '../../portal/csv.ts'
 import { visible } from '../../portal/presenters/visible.ts'
 
 interface Row {
@@ -14,8 +14,8 @@ const COLUMNS = [
   { heading: 'Why (UTC +1)', value: ({ why }: Row) => why },
 ]
 
-function csv(rows: readonly Row[]): Promise<string> {
-  return textOf(Readable.from(rows).pipe(csvOf<Row>(COLUMNS)))
+function csv(rows: readonly Row[], head?: string[][]): Promise<string> {
+  return textOf(csvFile(head)(Readable.from(rows).pipe(csvOf<Row>(COLUMNS))))
 }
 
 describe('a CSV file', () => {
@@ -26,12 +26,19 @@ describe('a CSV file', () => {
     ]
     assert.equal(
       await csv(rows),
-      '\ufeff"Who","Why (UTC +1)"\r\n"mark","he said ""go"", twice"\r\n"Zoë; 日本",""',
+      '\ufeff"Who","Why (UTC +1)"\r\n"mark","he said ""go"", twice"\r\n"Zoë; 日本",""\r\n',
     )
   })
 
   it('has its heading also when there is no record', async () => {
-    assert.equal(await csv([]), '\ufeff"Who","Why (UTC +1)"')
+    assert.equal(await csv([]), '\ufeff"Who","Why (UTC +1)"\r\n')
+  })
+
+  it('says what it is above its heading where that is asked for, as text', async () => {
+    assert.equal(
+      await csv([], [['Records of mark'], ['Filters', '=1+1']]),
+      `\ufeff"Records of mark"\r\n"Filters","'=1+1"\r\n\r\n"Who","Why (UTC +1)"\r\n`,
+    )
   })
 
   for (const text of [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { rows } from '../../db/store.ts'
 import { openStore } from '../../db/store.ts'
-import { silentLog } from '../../lib/log.ts'
-import { raiseAlarms } from '../../proxy/alarms.ts'
+import { silentLog, type Log } from '../../lib/log.ts'
+import { isAlarming, raiseAlarms } from '../../proxy/alarms.ts'
 import { watch } from '../../broker/scheduling/watch.ts'
 import { clientOf, GrantedWorld, type Granted, type TestProxy } from '../support/granted.ts'
 import { until } from '../support/until.ts'
@@ -98,6 +98,54 @@ describe('a password changed through the proxy', () => {
       { action: 'alert.raised' },
       { action: 'alert.resolved' },
     ])
+  })
+
+  it('is seen behind a comment that is longer than what is kept, and with its text said again', async () => {
+    const granted = await world.grant()
+    await run(granted, `/*${'x'.repeat(70_000)}*/ alter role current_user password 'hunter2'`)
+    await until('an alert', async () => (await alerts(granted)).length > 0)
+
+    const again = await world.grant()
+    const client = clientOf(proxy.port, again)
+    await client.connect()
+    const text = `/*${'x'.repeat(9000)}*/ alter role current_user password 'hunter2'`
+    await client.query('set default_transaction_read_only = on')
+    await client.query({ name: 's', text }).catch(() => undefined)
+    await client.query('set default_transaction_read_only = off')
+    await client.query({ name: 's', text })
+    await client.end()
+    await until('an alert', async () => (await alerts(again)).length > 0)
+    const shown = await world.statements(again.id, 4)
+    assert.deepEqual(
+      shown.filter(({ kind }) => kind === 'extended').map(({ outcome }) => outcome),
+      ['error', 'ok'],
+    )
+  })
+
+  it('is not seen where the whole text says what the tag means', () => {
+    const altered = { ...ROW, tag: 'ALTER ROLE' }
+    const whole = 'alter role current_user set search_path = x'
+    const sure = { ...altered, text: whole, textBytes: whole.length }
+    assert.equal(isAlarming(sure), false)
+    assert.equal(isAlarming({ ...sure, textBytes: whole.length + 1 }), true)
+    assert.equal(isAlarming({ ...sure, textBytes: whole.length + 1, outcome: 'error' }), false)
+    assert.equal(isAlarming({ ...sure, textBytes: whole.length + 1, rolledBack: true }), false)
+    // what was taken out may have been shorter than what stands for it: as long as the whole was
+    const long = 'x'.repeat(70_000)
+    assert.equal(isAlarming({ ...altered, text: long, textBytes: long.length }), true)
+  })
+
+  it('of a session that the store does not know keeps nothing behind it waiting', async () => {
+    const granted = await world.grant()
+    const said: string[] = []
+    const log: Log = { ...silentLog, warn: (_facts, sentence) => void said.push(sentence) }
+    const row = { ...ROW, text: `alter role r password null` }
+    await raiseAlarms({ db: world.store.db, log }, [
+      { ...row, sessionId: '999999999' },
+      { ...row, sessionId: granted.id },
+    ])
+    assert.equal(said.length, 1)
+    assert.equal((await alerts(granted)).length, 1)
   })
 
   it('waits for a store that is away: nothing is forgotten', async () => {

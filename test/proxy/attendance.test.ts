@@ -32,6 +32,19 @@ describe('the records of who came and went', () => {
     assert.equal(written.length, 1)
   })
 
+  it('let nobody in whose coming they can’t tell of', async () => {
+    const { id } = await world.grant()
+    const gate = await getGate(world.store.db, id)
+    const attendance = new Attendance({ store: world.store, proxyId: PROXY_ID, log: silentLog })
+    const facts = { id: uuidv7(), clientIp: '::1', database: 'shop', applicationName: '' }
+    await assert.rejects(attendance.opened(gate, facts, 4711), /has vanished/)
+    const written = await rows(
+      world.store.db,
+      `select from records where action = 'connection.opened'`,
+    )
+    assert.equal(written.length, 0)
+  })
+
   it('tell a client that comes back at once and again in one record, and how often it came', async () => {
     const { id } = await world.grant()
     const gate = await getGate(world.store.db, id)

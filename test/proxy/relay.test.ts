@@ -56,15 +56,16 @@ describe('the relay', () => {
     closings.push(() => [client, server].forEach((socket) => socket.destroy()))
     for (const socket of [client, server]) socket.on('error', () => undefined)
     const said: string[] = []
-    const relay = new Relay({
-      client: fromClient,
-      upstream: toServer,
-      ...made,
-      speaker: { id: 'c', session: '1', organization: 'o', statuses: [] },
-      cancel: () => said.push('cancel'),
-      over: (why) => said.push(why),
-      failed: (error) => said.push(`failed: ${String(error)}`),
-    })
+    const relay = new Relay(
+      {
+        ...made,
+        speaker: { id: 'c', session: '1', organization: 'o' },
+        cancel: () => said.push('cancel'),
+        over: (why) => said.push(why),
+        failed: (error) => said.push(`failed: ${String(error)}`),
+      },
+      { client: fromClient, upstream: toServer, statuses: [] },
+    )
     relay.start({ client: NOTHING, upstream: NOTHING })
     return { client, server, relay, said }
   }

@@ -61,7 +61,9 @@ export class FollowedWire {
       const start = at + EVENT_HEAD_BYTES
       const end = start + events.readUInt32BE(at)
       this.tracker.tick(events.readDoubleBE(at + 12))
-      if (events[at + 8] === EVENT.client) this.tracker.client(events, start, end)
+      const kind = events[at + 8]
+      const isOfClient = kind === EVENT.client || kind === EVENT.tally
+      if (isOfClient) this.tracker.client(events, start, end)
       else this.tracker.server(events, start, end)
       at = end
     }

@@ -52,7 +52,7 @@ export async function recordConnection(
           partOf: number,
           text,
           textBytes: Buffer.byteLength(text),
-          startedAt: opened.plus({ seconds: number }).toISO() ?? '',
+          startedAt: opened.plus({ seconds: number }).toMillis(),
           ...statement,
           sessionId,
           organizationId: scopes.mark.organization.id,

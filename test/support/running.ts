@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DateTime } from 'luxon'
-import { openConnection } from '../../db/connections.ts'
 import { publishRunning } from '../../db/running-statements.ts'
-import { iso } from '../../db/store.ts'
+import { iso, rows } from '../../db/store.ts'
 import type { SessionId } from '../../lib/ids.ts'
 import type { World } from './world.ts'
 
@@ -20,9 +19,13 @@ export async function openToldProxy(world: World, sessionId: SessionId): Promise
   const proxyId = randomUUID()
   const connection = randomUUID()
   const { db } = world.proxy
-  const from = { database: 'shop', clientIp: '10.0.0.7', applicationName: '' }
-  await world.proxy.change((tx) =>
-    openConnection(tx, { id: connection, sessionId, proxyId, ...from }),
+  await rows(
+    db,
+    `insert into connections (id, organization_id, session_id, proxy_id, database, client_ip, opened_at)
+     select :connection, organization_id, id, :proxyId, 'shop', '10.0.0.7', clock_timestamp()
+       from sessions
+      where id = :sessionId`,
+    { connection, proxyId, sessionId },
   )
   return {
     connection,

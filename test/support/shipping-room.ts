@@ -60,12 +60,13 @@ export class ShippingRoom {
   /** What a shipper works with. */
   deps(folder: string): Omit<ShipperDeps, 'progress'> {
     const { store, proxyId, copy, key: privateKey } = this
+    const publicKey = publicBytesOf(privateKey)
     const log = silentLog
     return {
       folder,
       privateKey,
       log,
-      deliver: (batch) => deliver({ folder, db: store.db, copy, log }, batch),
+      deliver: (batch) => deliver({ folder, publicKey, db: store.db, copy, log }, batch),
       missing: (gaps) => tellGaps({ store, proxyId, log }, gaps),
       highestNumbers: (connections) => highestNumbers(store.db, connections),
     }

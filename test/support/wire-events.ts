@@ -42,6 +42,11 @@ export class WireEvents {
     this.#server.read(chunk, chunk.length, now)
   }
 
+  /** What the client said in this turn was not recorded, and not sent. */
+  refused(): void {
+    this.#client.refused()
+  }
+
   closed(why: string, now: number): void {
     this.#client.endCopy(now)
     this.#server.finish(now)

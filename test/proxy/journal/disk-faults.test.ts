@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { fdatasync, fstatSync, writeSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { fdatasync, fstatSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { serialize } from 'pg-protocol'
@@ -7,12 +8,17 @@ import { Counters } from '../../../proxy/counters.ts'
 import { Turns, type Passage } from '../../../proxy/io/turns.ts'
 import { diskOf } from '../../../proxy/journal/disk.ts'
 import type { Journal, JournalError, JournalOptions } from '../../../proxy/journal/journal.ts'
+import { Replay } from '../../../proxy/journal/replay.ts'
+import type { FinishedStatement } from '../../../proxy/pairing/record.ts'
 import { ANSWER, Conversation } from '../../support/conversation.ts'
 import { fillingDisk } from '../../support/filling-disk.ts'
 import { JournalFolder } from '../../support/journal-folder.ts'
 import { until } from '../../support/until.ts'
+import { WireEvents } from '../../support/wire-events.ts'
+import { message } from '../../support/wire-messages.ts'
 
 const SPEAKER = { session: '1' }
+const COPY_DATA = 'd'.charCodeAt(0)
 const EIO = Object.assign(new Error('input/output error'), { code: 'EIO' })
 
 describe('a statement that waits while the disk refuses', () => {
@@ -71,6 +77,155 @@ describe('a statement that waits while the disk refuses', () => {
     journal.close()
     assert.match(folder.clear, /select 2/)
     assert.doesNotMatch(folder.clear, /select 1/)
+  })
+})
+
+describe('a COPY while the disk refuses', () => {
+  const NOW = 1_780_000_000_000
+  let folder: JournalFolder
+  let disk: ReturnType<typeof fillingDisk>
+  let journal: Journal
+  let turns: Turns
+  beforeEach(() => {
+    folder = new JournalFolder()
+    disk = fillingDisk()
+    journal = folder.journal({ write: disk.write })
+    turns = new Turns(journal, new Counters())
+  })
+  afterEach(() => folder.remove())
+
+  /** A connection that takes COPY data, as the relay drives it, and what of it went on to the server. */
+  function copying(id: string) {
+    const wire = new WireEvents(journal, journal.nextConnection())
+    wire.opened({ id, session: '1', organization: 'o', statuses: [] }, NOW)
+    const went = createHash('sha256')
+    let bytes = 0
+    const passage: Passage = {
+      asks: true,
+      arrivedAt: 0,
+      forward: (piece, start, end) => {
+        for (let at = start; piece[at] === COPY_DATA && at < end;) {
+          const next = at + 1 + piece.readUInt32BE(at + 1)
+          went.update(piece.subarray(at + 5, next))
+          bytes += next - at - 5
+          at = next
+        }
+      },
+      refuse: () => wire.refused(),
+    }
+    const say = (chunk: Buffer, after = 0): void => {
+      wire.client(chunk, NOW + after)
+      turns.pass(passage, chunk, chunk.length)
+    }
+    say(serialize.query('copy t from stdin'))
+    turns.flush()
+    wire.server(message('G', Buffer.of(0, 0, 0)), NOW)
+    return { wire, say, went: () => ({ bytes, digest: went.digest('hex') }) }
+  }
+
+  /** Carries so many bytes, which nothing else does; long chunks do not wait for the end of a turn. */
+  const data = (length: number) => serialize.copyData(randomBytes(length))
+  const REFUSED_COPY = message('E', 'SERROR\0VERROR\0C22P04\0Mno\0\0')
+
+  /** What the journal says in the end. */
+  function recorded(): readonly FinishedStatement[] {
+    disk.isFull = false
+    journal.commit()
+    journal.close()
+    const finished: FinishedStatement[] = []
+    const replay = new Replay({
+      finished: (statement) => void finished.push(statement),
+      failed: (error) => assert.fail(String(error)),
+    })
+    for (const segment of folder.segments) {
+      for (const group of folder.groupsIn(segment) ?? []) replay.take(group)
+    }
+    return finished
+  }
+  const only = (): FinishedStatement => {
+    const [statement, ...more] = recorded()
+    assert.ok(statement)
+    assert.equal(more.length, 0)
+    return statement
+  }
+
+  for (const size of [9_000, 60_000]) {
+    it(`says what went on, and no digest of what did not: chunks of ${size} bytes`, () => {
+      const { wire, say, went } = copying('a')
+      for (const after of [0, 300, 600]) {
+        say(data(size), after)
+        turns.flush()
+      }
+      disk.isFull = true
+      copying('b')
+      // the second's progress is told in this turn, and can't be written
+      say(data(size), 1_100)
+      turns.flush()
+      wire.closed('refused', NOW + 1_200)
+      const { bytes } = went()
+      assert.equal(bytes, 3 * size)
+      const copy = only()
+      assert.deepEqual([copy.kind, copy.bytes, copy.digest], ['copy in', bytes, null])
+      assert.equal(copy.outcome, 'aborted')
+    })
+  }
+
+  it('says so too where its end did not go on', () => {
+    const { wire, say, went } = copying('a')
+    say(data(1_000))
+    turns.flush()
+    disk.isFull = true
+    say(Buffer.concat([data(500), serialize.copyDone(), serialize.query('select 1')]))
+    turns.flush()
+    wire.closed('refused', NOW)
+    const copy = only()
+    assert.deepEqual([copy.bytes, copy.digest], [went().bytes, null])
+  })
+
+  it('loses nothing of one that is not refused, but that the server refuses just then', () => {
+    const [refused, other] = [copying('a'), copying('b')]
+    for (const { say } of [refused, other]) say(data(2_000))
+    turns.flush()
+    disk.isFull = true
+    refused.say(serialize.copyDone())
+    other.wire.server(REFUSED_COPY, NOW + 10)
+    turns.flush()
+    other.wire.server(ANSWER.ready, NOW + 20)
+    const [copy] = recorded()
+    assert.ok(copy)
+    const { bytes, digest } = other.went()
+    assert.deepEqual([copy.outcome, copy.bytes, copy.digest], ['error', bytes, digest])
+  })
+
+  it('says what went on where server and disk refuse at once', () => {
+    const { wire, say, went } = copying('a')
+    say(data(2_000))
+    turns.flush()
+    disk.isFull = true
+    say(data(700))
+    wire.server(REFUSED_COPY, NOW + 10)
+    turns.flush()
+    wire.closed('refused', NOW + 20)
+    const copy = only()
+    assert.deepEqual([copy.outcome, copy.bytes, copy.digest], ['error', went().bytes, null])
+  })
+
+  it('goes on as if nothing was, once the disk takes more', () => {
+    const { wire, say, went } = copying('a')
+    for (const after of [0, 1_100, 2_200]) {
+      say(Buffer.concat([data(700), data(40)]), after)
+      turns.flush()
+    }
+    disk.isFull = true
+    copying('b')
+    turns.flush()
+    disk.isFull = false
+    say(Buffer.concat([data(9), serialize.copyDone()]), 3_300)
+    turns.flush()
+    wire.server(Buffer.concat([ANSWER.done('COPY 7'), ANSWER.ready]), NOW + 4_000)
+    const copy = only()
+    const { bytes, digest } = went()
+    assert.deepEqual([copy.bytes, copy.digest, copy.outcome], [bytes, digest, 'ok'])
   })
 })
 
@@ -174,6 +329,33 @@ describe('a new file of the journal', () => {
   let folder: JournalFolder
   beforeEach(() => (folder = new JournalFolder()))
   afterEach(() => folder.remove())
+
+  it('that could not be made and not be removed stands in nobody’s way', () => {
+    const disk = fillingDisk()
+    const name = (number: number) =>
+      join(folder.path, `${String(number).padStart(12, '0')}.journal`)
+    const journal = folder.journal({
+      write: ((...args: Parameters<typeof writeSync>) => {
+        // somebody has taken it away: removing it fails
+        if (disk.isFull) rmSync(name(2), { force: true })
+        return disk.write(...args)
+      }) as typeof writeSync,
+    })
+    const talk = new Conversation(journal, SPEAKER)
+    talk.query('select 1')
+    journal.commit()
+    disk.isFull = true
+    journal.tidy()
+    // one that could not be removed is still there
+    writeFileSync(name(2), '')
+    disk.isFull = false
+    journal.tidy()
+    talk.query('select 2')
+    journal.commit()
+    journal.close()
+    assert.deepEqual(folder.segments, [name(1), name(2), name(3)])
+    assert.match(Buffer.concat(folder.groupsIn(name(3)) ?? []).toString('latin1'), /select 2/)
+  })
 
   it('has its name on disk before a strict commit returns, once', () => {
     const seen: string[] = []

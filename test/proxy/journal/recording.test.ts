@@ -116,6 +116,39 @@ describe('the recording', () => {
     await store.close()
   })
 
+  it('shows what runs beside a text that can not be cut or told as it is', async () => {
+    const [cut, fine] = [await world.grant(), await world.grant()]
+    const store = openStore(world.proxyUrl)
+    const rowOf = (session: string, text: string) => ({
+      connectionId: randomUUID(),
+      sessionId: session,
+      organizationId: organization,
+      number: 1,
+      text,
+      textBytes: Buffer.byteLength(text),
+      kind: 'simple',
+      startedAt: '2026-01-01T00:00:00.000Z',
+      rows: 0,
+      bytes: 0,
+    })
+    const smile = '\u{1f600}'
+    const proxy = randomUUID()
+    await publishRunning(store.db, proxy, [
+      rowOf(cut.id, `select '${'x'.repeat(9991)}${smile}'`),
+      rowOf(cut.id, `select 'half of it: \ud83d'`),
+      rowOf(fine.id, `select '${smile}'`),
+    ])
+    const shown = await listRunningStatements(world.store.db, OPERATOR, cut.id)
+    assert.deepEqual(shown.map(({ text }) => text).sort(), [
+      `select 'half of it: \ufffd'`,
+      `select '${'x'.repeat(9991)}`,
+    ])
+    const [other] = await listRunningStatements(world.store.db, OPERATOR, fine.id)
+    assert.equal(other?.text, `select '${smile}'`)
+    await publishRunning(store.db, proxy, [])
+    await store.close()
+  })
+
   it('goes on when the thread dies: another takes its place, and the journal waited', async () => {
     const { id } = await world.grant()
     const said: string[] = []

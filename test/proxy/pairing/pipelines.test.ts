@@ -56,8 +56,12 @@ describe('proxy/pairing, long pipelines', () => {
 
     assert.equal(finished.length, MANY)
     assert.ok(finished.every(({ text, outcome }) => text === 'selec' && outcome === 'error'))
-    assert.equal(tracker.state.names.statements.planned.size, 0)
-    assert.equal(tracker.state.names.portals.planned.size, 0)
+    const { statements, portals } = tracker.state.names
+    const left = [statements, portals].flatMap(({ planned }) => [...planned.values()])
+    assert.deepEqual(
+      left.filter((plan) => plan !== undefined),
+      [],
+    )
   })
 
   it('costs each COPY what it takes away, however much is pipelined behind', () => {
@@ -94,6 +98,21 @@ describe('proxy/pairing, long pipelines', () => {
     answers(REFUSED, encodeReady('T'), done('SELECT 1'), encodeReady('T'))
 
     assert.deepEqual(outcomes().at(-1), ['SQL cursor p', 'ok'])
+  })
+
+  it('forgets the unnamed portal with its transaction, and no sooner', () => {
+    asks(parse({ text: 'select 1' }), bind({}), execute({}), sync())
+    answers(PARSED, BOUND, done('SELECT 1'), encodeReady('T'))
+    asks(execute({}), sync())
+    answers(done('SELECT 0'), IDLE)
+    asks(execute({}), sync())
+    answers(REFUSED, IDLE)
+
+    assert.deepEqual(outcomes(), [
+      ['select 1', 'ok'],
+      ['select 1', 'ok'],
+      ['SQL cursor ', 'error'],
+    ])
   })
 
   it('keeps a later plan for a name when an earlier one comes to nothing', () => {
