@@ -75,7 +75,11 @@ select i.type as kind, i.identity as name,
          union all select tableoid, oid, oprowner, md5(c::text) from pg_operator c
          union all select tableoid, oid, opcowner, md5(c::text) from pg_opclass c
          union all select tableoid, oid, opfowner, md5(c::text) from pg_opfamily c
-         union all select tableoid, oid, cfgowner, md5(c::text) from pg_ts_config c
+         union all select tableoid, oid, cfgowner,
+                          md5(concat(c::text, (select string_agg(m::text, ',' order by m.maptokentype, m.mapseqno)
+                                                 from pg_ts_config_map m
+                                                where m.mapcfg = c.oid)))
+                     from pg_ts_config c
          union all select tableoid, oid, dictowner, md5(c::text) from pg_ts_dict c
          union all select tableoid, oid, stxowner, md5(c::text) from pg_statistic_ext c
          union all select tableoid, oid, 10, md5(c::text) from pg_cast c) o

@@ -111,7 +111,7 @@ select i.type as kind, i.identity as name,
    and t.classid <> 'pg_largeobject'::regclass
    and i.identity is not null
    and c.relpersistence is distinct from 't'
-   and i.identity not like 'pg!_temp%' escape '!'
+   and coalesce(i.schema, '') not like 'pg!_temp%' escape '!'
  union all
 select 'large object', case count(*) when 1 then min(oid)::text else count(*) || ' large objects' end, 'handed over',
        case when count(*) > 1

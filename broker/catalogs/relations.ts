@@ -7,8 +7,9 @@ function relations(): string {
   return `
 with columns as (
   select a.attrelid as oid,
-         md5(string_agg(row(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attisdropped, a.attidentity,
-                            a.attgenerated, a.attcollation, d.adbin::text)::text, ',' order by a.attnum)) as digest,
+         md5(string_agg(concat(row(a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attisdropped, a.attidentity,
+                                   a.attgenerated, a.attcollation, d.adbin::text)::text, a.attfdwoptions::text),
+                        ',' order by a.attnum)) as digest,
          string_agg(quote_ident(a.attname) || ': ' || array_to_string(a.attacl, ', '), '; ' order by a.attnum)
            filter (where a.attacl is not null) as rights
     from pg_attribute a
@@ -24,13 +25,7 @@ with columns as (
     join pg_class c on c.oid = i.indexrelid
    where i.indrelid >= ${FIRST_OWN_OID}
    group by i.indrelid
-), checks as (
-  select conrelid as oid, string_agg(quote_ident(conname), ', ' order by conname) as names,
-         md5(string_agg(row(conname, contype, convalidated, conkey, confrelid, confkey, conbin::text)::text,
-                        ',' order by conname)) as digest
-    from pg_constraint
-   where conrelid >= ${FIRST_OWN_OID}
-   group by conrelid
+), checks as (${constraints()}
 ), sequences as (
   select seqrelid as oid, md5(row(s.*)::text) as digest from pg_sequence s
 )
@@ -46,17 +41,34 @@ select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' whe
          'options', array_to_string(c.reloptions, ', '), 'indexes', i.names, 'constraints', k.names,
          '#columns', o.digest, '#index definitions', i.digest, '#constraint definitions', k.digest,
          '#definition', md5(concat(w.ev_action::text, q.digest, c.relispartition, c.relreplident,
-                                   c.relpartbound::text))) as facts
+                                   c.relpartbound::text, f.ftserver::text, f.ftoptions::text,
+                                   (select string_agg(inhparent::text, ',' order by inhseqno)
+                                      from pg_inherits where inhrelid = c.oid)))) as facts
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   left join columns o on o.oid = c.oid
   left join indexes i on i.oid = c.oid
   left join checks k on k.oid = c.oid
   left join sequences q on q.oid = c.oid
+  left join pg_foreign_table f on f.ftrelid = c.oid
   left join pg_rewrite w on w.ev_class = c.oid and w.rulename = '_RETURN'
  where c.oid >= ${FIRST_OWN_OID}
    and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
    and c.relpersistence <> 't'`
+}
+
+/** What a foreign key does is part of it: it can be made anew under its name. */
+function constraints(): string {
+  return `
+  select conrelid as oid, string_agg(quote_ident(conname), ', ' order by conname) as names,
+         md5(string_agg(concat(row(conname, contype, convalidated, conkey, confrelid, confkey, conbin::text)::text,
+                               case when contype = 'f' or condeferrable
+                                    then row(confupdtype, confdeltype, confdelsetcols, confmatchtype,
+                                             condeferrable, condeferred)::text end),
+                        ',' order by conname)) as digest
+    from pg_constraint
+   where conrelid >= ${FIRST_OWN_OID}
+   group by conrelid`
 }
 
 function hangers(): string {

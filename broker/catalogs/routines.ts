@@ -11,11 +11,12 @@ select i.type as kind, i.identity as name,
        json_build_object(
          'owner', pg_get_userbyid(p.proowner), ${rightsOf('p.proacl', 'f', 'p.proowner')},
          'SECURITY DEFINER', nullif(p.prosecdef, false), 'language', l.lanname,
-         '#definition', md5(row(p.prosrc, p.probin, p.proconfig, p.provolatile, p.proisstrict, p.proretset,
-                                p.prorettype, p.proargnames, p.proallargtypes, p.proargdefaults::text,
-                                p.prosqlbody::text, p.proleakproof)::text)) as facts
+         '#definition', md5(concat(row(p.prosrc, p.probin, p.proconfig, p.provolatile, p.proisstrict, p.proretset,
+                                       p.prorettype, p.proargnames, p.proallargtypes, p.proargdefaults::text,
+                                       p.prosqlbody::text, p.proleakproof)::text, a::text))) as facts
   from pg_proc p
   join pg_language l on l.oid = p.prolang
+  left join pg_aggregate a on a.aggfnoid = p.oid
  cross join lateral pg_identify_object('pg_proc'::regclass, p.oid, 0) i
  where p.oid >= ${FIRST_OWN_OID}
    and i.identity not like 'pg!_temp%' escape '!'

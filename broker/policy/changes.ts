@@ -68,13 +68,13 @@ export async function refuseWayAround(
   const twin = guarded.find(({ databaseRole }) => databaseRole === role.databaseRole)
   if (twin !== undefined) {
     throw new InvalidRequest({
-      [field]: `${saidRole(twin)} lends ${role.databaseRole} for approvals, and this role would be a way around them: set at least 1 approval here, or propose 0 approvals for ${twin.name}, which a second admin decides.`,
+      [field]: `${saidRole(twin)} lends ${role.databaseRole} for approvals, and ${saidRole(role)} would be a way around them: give it at least 1 approval, or propose 0 approvals for ${twin.name}, which a second admin decides.`,
     })
   }
   const [lesser] = guarded
   if (lesser === undefined || !outreachesOthers(role)) return
   throw new InvalidRequest({
-    [field]: `${role.databaseRole} reaches past every grant, and so past the approvals that ${saidRole(lesser)} takes: set at least 1 approval here.`,
+    [field]: `${role.databaseRole} reaches past every grant, and so past the approvals that ${saidRole(lesser)} takes: give ${saidRole(role)} at least 1 approval.`,
   })
 }
 
@@ -134,8 +134,21 @@ export function changeSource(
       justificationMessage: message === undefined ? source.justificationMessage : message,
       offered: asked.offered ?? source.disabledAt === null,
     }
+    if (terms.offered && source.disabledAt !== null) await refuseWaysAround(tx, by, source)
     return changeSourceTerms(tx, by.origin, { source, terms })
   })
+}
+
+/** What it offers is offered again with it. Errors: `invalid_request`. */
+async function refuseWaysAround(
+  tx: Transaction,
+  by: PolicyChanger,
+  { id }: DataSource,
+): Promise<void> {
+  const roles = await listRoles(tx, by.scope, { dataSourceId: id })
+  for (const role of roles.filter(({ disabledAt }) => disabledAt === null)) {
+    await refuseWayAround(tx, by, { role, field: 'offered' })
+  }
 }
 
 /** Changes the rule for data sources without one of their own. Errors: `invalid_request`. */

@@ -13,7 +13,7 @@ import { getOrganization } from '../../db/people.ts'
 import { listRoles } from '../../db/roles.ts'
 import { systemOrigin, type Origin } from '../../db/scope.ts'
 import { recordTask } from '../../db/task-records.ts'
-import { rows, storeTime, type Db, type Transaction } from '../../db/store.ts'
+import { storeTime, type Transaction } from '../../db/store.ts'
 import type { BrokerDeps } from '../sources/data-source.ts'
 import { BROKER } from '../sessions/moves.ts'
 import { testDataSource, testRole, type Examination } from './preflight.ts'
@@ -155,24 +155,5 @@ async function tellExposure(
     await raiseAlert(tx, origin, at, { ...breach, dataSourceId: dataSource.id })
     return
   }
-  const keep = await listOtherBreaches(tx, origin.organization.id, dataSource.id)
-  await resolveAlerts(tx, origin, at, { rule: 'direct_access', keep })
-}
-
-async function listOtherBreaches(
-  db: Db,
-  organization: string,
-  dataSourceId: string,
-): Promise<string[]> {
-  const found = await rows<{ key: string }>(
-    db,
-    `select key
-       from alerts
-      where organization_id = :organization
-        and rule = 'direct_access'
-        and resolved_at is null
-        and key <> :dataSourceId`,
-    { organization, dataSourceId },
-  )
-  return found.map(({ key }) => key)
+  await resolveAlerts(tx, origin, at, { rule: 'direct_access', keep: [], among: [dataSource.id] })
 }

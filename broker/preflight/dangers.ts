@@ -1,4 +1,5 @@
 import type { Target } from '../sources/data-source.ts'
+import { TRIGGERING } from './triggers.ts'
 
 /** What one role brings to whoever is made a member of it. */
 export interface Carried {
@@ -28,6 +29,7 @@ export async function lendingFault(
   const found = await readCarried(
     target,
     roles.map(({ databaseRole }) => databaseRole),
+    'grant',
   )
   for (const { databaseRole, dangerous } of roles) {
     const carried = found.find((each) => each.databaseRole === databaseRole)
@@ -44,18 +46,21 @@ export async function lendingFault(
 /**
  * Reads what roles carry by themselves and through every role they are members of. Options of those
  * memberships are not asked for: what ADMIN, INHERIT or SET leave out today, the role can have again
- * tomorrow by one GRANT that Daypass does not see.
+ * tomorrow by one GRANT that Daypass does not see. A grant is not told of cautions that take long to find.
  */
 export async function readCarried(
   { client, version }: Target,
   databaseRoles: readonly string[],
+  at: 'grant' | 'test' = 'test',
 ): Promise<Carried[]> {
   const settings = version >= 150_000 ? ALTERED_SETTINGS : ''
+  const triggering = at === 'test' ? `union all ${TRIGGERING}` : ''
   // named, so that it is planned once per connection: it is asked at every grant
   const { rows } = await client.query<Carried>({
-    name: 'daypass_carried',
+    name: `daypass_carried_${at}`,
     text: `${CLOSURE}, carried as (${ATTRIBUTES} union all ${PREDEFINED} union all ${ADMINISTERED}
-                             union all ${OWNED} union all ${CREATING} union all ${ESCAPING} ${settings})
+                             union all ${OWNED} union all ${CREATING} union all ${ESCAPING}
+                             ${triggering} ${settings})
      select a.name as "databaseRole", to_regrole(quote_ident(a.name)) is not null as exists,
             coalesce((select json_agg(said order by said)
                         from (${SAID}) as c where c.danger), '[]') as dangers,

@@ -3,6 +3,7 @@ import type { Finding } from '../../db/data-source-checks.ts'
 import { VERSION_16, type Target } from '../sources/data-source.ts'
 import { identifier } from '../sources/identifiers.ts'
 import { finding } from './findings.ts'
+import { fitsSessionUsers } from './name-patterns.ts'
 import type { Entry } from './trial.ts'
 import { MARKER } from '../session-users/session-users.ts'
 
@@ -74,7 +75,12 @@ async function readRules(client: Target['client'], version: number): Promise<Hba
       where error is null
       order by ${place}`,
   )
-  return rows
+  if (version >= VERSION_16) return rows
+  // a slash begins a pattern from 16 on; before, it was part of a name that no session user has
+  return rows.map((rule) => ({
+    ...rule,
+    users: rule.users.filter((name) => !name.startsWith('/')),
+  }))
 }
 
 /** Says whether session users get in past the proxies, and what to write into pg_hba.conf. */
@@ -100,11 +106,16 @@ export function judgeAccess(facts: AccessFacts, entry: Entry): Exposure {
 
 function judgeRules(facts: AccessFacts, rules: readonly HbaRule[]): Exposure {
   const entrances = findEntrances(rules, facts.memberships)
-  const wide = entrances.filter(({ range }) => !isOneHost(range) && !isLoopback(range))
-  const doubtful = entrances.filter((entrance) => entrance.isBelieved || wide.includes(entrance))
-  if (doubtful.length > 0) {
-    const sentence = `Session users can log in to the data source directly: pg_hba lets them in from ${doubtful.map(describe).join(', ')}, so recording can be walked around.`
+  const doubtful = entrances.filter(isDoubtful)
+  const open = doubtful.filter(({ patterns }) => patterns.length === 0)
+  if (open.length > 0) {
+    const sentence = `Session users can log in to the data source directly: pg_hba lets them in from ${open.map(describe).join(', ')}, so recording can be walked around.`
     return { state: 'open', finding: finding('warning', sentence, linesFor(facts)) }
+  }
+  if (doubtful.length > 0) {
+    const patterns = doubtful.flatMap((each) => each.patterns).map((name) => JSON.stringify(name))
+    const sentence = `Whether session users can log in to the data source directly can't be told: in pg_hba ${[...new Set(patterns)].join(', ')} may fit names of theirs, from ${doubtful.map(describe).join(', ')}. Reject them above those lines.`
+    return { state: 'unknown', finding: finding('note', sentence, linesFor(facts)) }
   }
   const from = entrances.map(describe).join(', ')
   const sentence =
@@ -125,6 +136,8 @@ interface Entrance {
   readonly range: Range
   /** True where whoever connects is whoever they say, so that no password keeps anybody to the proxies. */
   readonly isBelieved: boolean
+  /** The patterns of names by which alone it may be one; empty where it is one for sure. */
+  readonly patterns: readonly string[]
 }
 
 /** Methods that prove nothing: `ident` asks the very host that the connection comes from. */
@@ -136,46 +149,61 @@ const BELIEVING: ReadonlySet<string> = new Set(['trust', 'ident'])
  */
 function findEntrances(rules: readonly HbaRule[], memberships: readonly string[]): Entrance[] {
   const found = new Map<string, Entrance>()
-  for (const encrypted of [true, false]) {
+  for (const types of Object.values(TYPES)) {
     const decided: Range[] = []
     for (const rule of rules) {
       const range = rangeOf(rule)
-      if (range === undefined || !isFor(rule, encrypted)) continue
+      if (range === undefined || !types.includes(rule.type)) continue
       if (decided.some((wider) => isWithin(range, wider))) continue
-      const entrance = { range, isBelieved: BELIEVING.has(rule.method) }
-      const turnedAway = rule.method === 'reject'
-      if (!turnedAway && mayMean(rule, memberships)) found.set(describe(entrance), entrance)
+      const patterns = rule.method === 'reject' ? undefined : meant(rule, memberships)
+      if (patterns !== undefined) {
+        const entrance = { range, isBelieved: BELIEVING.has(rule.method), patterns }
+        found.set([describe(entrance), ...patterns].join(), entrance)
+      }
       if (meansAll(rule)) decided.push(range)
     }
   }
   return [...found.values()]
 }
 
-function describe({ range, isBelieved }: Entrance): string {
+/** What comes in without a password, or from more than one host. */
+function isDoubtful({ range, isBelieved }: Entrance): boolean {
+  return isBelieved || (!isOneHost(range) && !isLoopback(range))
+}
+
+function describe({ range, isBelieved }: Pick<Entrance, 'range' | 'isBelieved'>): string {
   return isBelieved ? `${textOf(range)} without a password` : textOf(range)
 }
 
-function isFor({ type }: HbaRule, encrypted: boolean): boolean {
-  if (type === 'hostssl') return encrypted
-  if (type === 'hostnossl') return !encrypted
-  // the broker and the proxies speak no GSS encryption
-  return type === 'host' || type === 'hostnogssenc'
+/** Which lines fit a connection (hba.c, check_hba), by what encrypts it. */
+const TYPES: Readonly<Record<'TLS' | 'GSS' | 'nothing', readonly string[]>> = {
+  TLS: ['host', 'hostssl', 'hostnogssenc'],
+  GSS: ['host', 'hostnossl', 'hostgssenc'],
+  nothing: ['host', 'hostnossl', 'hostnogssenc'],
 }
 
-/** True where the line fits some session user and some database. */
-function mayMean({ users, databases }: HbaRule, memberships: readonly string[]): boolean {
-  const user = users.some(
+/** The patterns by which a line may fit some session user: none where it does, undefined where it can't. */
+function meant(
+  { users, databases }: HbaRule,
+  memberships: readonly string[],
+): string[] | undefined {
+  if (databases.every((name) => name === 'replication' || name === 'sameuser')) return undefined
+  const fits = users.some(
     (name) =>
       name === 'all' ||
-      name.startsWith('/') ||
+      ['all', 'some'].includes(fitsSessionUsers(name)) ||
       (name.startsWith('+') && memberships.includes(name.slice(1))),
   )
-  return user && databases.some((name) => name !== 'replication' && name !== 'sameuser')
+  if (fits) return []
+  const patterns = users.filter((name) => fitsSessionUsers(name) === 'unknown')
+  return patterns.length === 0 ? undefined : patterns
 }
 
 /** True where the line fits every session user and every database, so that no later one counts. */
 function meansAll({ users, databases }: HbaRule): boolean {
-  const user = users.includes('all') || users.includes(`+${MARKER}`)
+  const user = users.some(
+    (name) => name === 'all' || name === `+${MARKER}` || fitsSessionUsers(name) === 'all',
+  )
   return user && databases.includes('all')
 }
 

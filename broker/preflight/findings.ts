@@ -3,6 +3,7 @@ import { VERSION_16, type Target } from '../sources/data-source.ts'
 import type { GivenFacts, LoginFacts, RoleFacts } from '../sources/data-source-facts.ts'
 import { identifier } from '../sources/identifiers.ts'
 import type { Carried } from './dangers.ts'
+import type { OpenTables } from './triggers.ts'
 import { MARKER } from '../session-users/session-users.ts'
 
 /** One finding; what is only good to know counts as being in order. */
@@ -229,6 +230,17 @@ export function openSchemaFindings(name: string, schemas: readonly string[]): Fi
       'note',
       `Everybody may create in schema ${schema} of database ${name}: session users may leave objects there.`,
       `revoke create on schema ${identifier(schema)} from public;`,
+    ),
+  )
+}
+
+/** A trigger's function runs with the rights of whoever writes to the table. */
+export function openTableFindings(name: string, open: readonly OpenTables[]): Finding[] {
+  return open.map(({ schema, tables }) =>
+    finding(
+      'warning',
+      `Everybody may put triggers on ${tables} ${tables === 1 ? 'table' : 'tables'} in schema ${schema} of database ${name}: what a session user writes would run with the rights of whoever writes there, a superuser's too.`,
+      `revoke trigger on all tables in schema ${identifier(schema)} from public;`,
     ),
   )
 }

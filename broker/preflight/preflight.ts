@@ -31,9 +31,11 @@ import {
   lendingFindings,
   loginFindings,
   openSchemaFindings,
+  openTableFindings,
   sharedRoleFindings,
   type Offered,
 } from './findings.ts'
+import { listOpenTables } from './triggers.ts'
 import { tryOut, type TrialPlan } from './trial.ts'
 import { MARKER } from '../session-users/session-users.ts'
 
@@ -67,7 +69,7 @@ export function testDataSource(
     const address = await addressOf(deps, dataSourceId)
     const ours = await storeTime(deps.store.db)
     const here = await onAddress(address, (target) => lookAround(target, { roles, ours }))
-    const elsewhere = await inTurn(address, here.others, findOpenSchemas)
+    const elsewhere = await inTurn(address, here.others, findOpenPlaces)
     const findings = [...here.findings, ...elsewhere.flat()]
     const { defaultDatabase } = address.dataSource
     const plan = { address, roles: [], databases: [defaultDatabase] }
@@ -164,15 +166,19 @@ async function lookAround(target: Target, { roles, ours }: Surroundings): Promis
       ...loginFindings(target, login),
       ...clockFindings(target, login, ours.toMillis()),
       ...sharedRoleFindings(shared),
-      ...(names.includes(target.database) ? await findOpenSchemas(target) : []),
+      ...(names.includes(target.database) ? await findOpenPlaces(target) : []),
     ],
     access: await readAccessFacts(target, roles),
     others: names.filter((name) => name !== target.database),
   }
 }
 
-async function findOpenSchemas(there: Target): Promise<Finding[]> {
-  return openSchemaFindings(there.database, await listOpenSchemas(there))
+/** Where everybody has rights that every session user has then, too. */
+async function findOpenPlaces(there: Target): Promise<Finding[]> {
+  return [
+    ...openSchemaFindings(there.database, await listOpenSchemas(there)),
+    ...openTableFindings(there.database, await listOpenTables(there)),
+  ]
 }
 
 /** What is seen of a role from the admin login's own database. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { createRole, listRoles } from '../../db/roles.ts'
 import { askForCheck, findCheck, type DataSourceCheck } from '../../db/data-source-checks.ts'
 import { rows } from '../../db/store.ts'
@@ -9,7 +9,7 @@ import { checkDue, scheduleChecks } from '../../broker/preflight/checks.ts'
 import { goOn } from '../../broker/scheduling/steps.ts'
 import { approve } from '../../broker/sessions/lifecycle.ts'
 import { requestSession } from '../../broker/sessions/request.ts'
-import { makeBroker } from '../support/broker.ts'
+import { makeBroker, until } from '../support/broker.ts'
 import { makeWorld, runOn, type World } from '../support/world.ts'
 
 describe('checks of data sources', () => {
@@ -152,6 +152,55 @@ describe('checks of data sources', () => {
     }
   })
 
+  it('resolve no alert of another data source, raised at the same moment', async () => {
+    const { superuserUrl, adminName } = world.shop
+    await runOn(
+      superuserUrl,
+      `grant select on pg_hba_file_rules to ${adminName};
+       grant execute on function pg_hba_file_rules() to ${adminName}`,
+    )
+    const [hba] = await runOn<{ file: string; lines: string }>(
+      superuserUrl,
+      `select current_setting('hba_file') as file, pg_read_file(current_setting('hba_file')) as lines`,
+    )
+    assert.ok(hba)
+    const other = randomUUID()
+    try {
+      const closed = [
+        'host all +daypass_session 127.0.0.1/32 scram-sha-256',
+        'host all +daypass_session all reject',
+        hba.lines,
+      ]
+      await writeHba(hba.file, closed.join('\n'))
+      const check = await world.owner.change(async (tx) => {
+        await rows(
+          tx,
+          `insert into alerts (id, organization_id, rule, key, detail, raised_at, seen_at)
+           select gen_random_uuid(), id, 'direct_access', :other, 'open', now(), now() from organizations`,
+          { other },
+        )
+        // the check may read alerts, and waits before it changes any
+        await rows(tx, 'lock table alerts in share mode')
+        const running = checked({})
+        await until('the check waits', async () => {
+          const waiting = await rows(
+            world.portal.db,
+            `select from pg_locks where relation = 'alerts'::regclass and not granted
+                and database = (select oid from pg_database where datname = current_database())`,
+          )
+          return waiting.length > 0
+        })
+        return { running }
+      })
+      await check.running
+      const left = (await alerts()).filter(({ key }) => key === other)
+
+      assert.deepEqual(left, [{ key: other, open: true }])
+    } finally {
+      await writeHba(hba.file, hba.lines)
+    }
+  })
+
   it('are picked up by a tick, and their trial users raise no alarm', async () => {
     const { superuserUrl } = world.shop
     const name = `dp_trial_${randomBytes(6).toString('hex')}`
@@ -282,7 +331,7 @@ describe('checks of data sources', () => {
   }
 
   function alerts() {
-    return rows(
+    return rows<{ key: string; open: boolean }>(
       world.owner.db,
       `select key, resolved_at is null as open from alerts where rule = 'direct_access'`,
     )

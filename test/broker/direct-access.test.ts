@@ -145,6 +145,72 @@ describe('direct access', () => {
       'closed',
       /from 10\.0\.5\.11\/32 alone/,
     ],
+    [
+      'a line for connections encrypted by GSS',
+      [
+        'hostgssenc all all all trust',
+        'hostssl all +daypass_session 10.0.5.11/32 md5',
+        'host all +daypass_session all reject',
+      ],
+      'open',
+      /everywhere without a password/,
+    ],
+    [
+      'a rejection of connections encrypted by TLS, and of those that are not',
+      [
+        'hostssl all all all reject',
+        'hostnossl all +daypass_session all reject',
+        'host all all all md5',
+      ],
+      'closed',
+      /from nowhere/,
+    ],
+    [
+      'a rejection of all but those encrypted by GSS',
+      ['hostnogssenc all all all reject', 'host all all all md5'],
+      'open',
+      /everywhere/,
+    ],
+    [
+      'users of other names',
+      [
+        'host all /^app_ all trust',
+        'host all /^app?$ all trust',
+        'hostssl all +daypass_session 10.0.5.11/32 md5',
+      ],
+      'closed',
+      /from 10\.0\.5\.11\/32 alone/,
+    ],
+    ['users of names like theirs', ['host all /^dp_ 10.0.0.0/8 md5'], 'open', /10\.0\.0\.0\/8/],
+    ['users of every name', ['host all /. 10.0.0.0/8 md5'], 'open', /10\.0\.0\.0\/8/],
+    [
+      'a rejection of their names',
+      ['host all /^dp_ all reject', 'host all all all md5'],
+      'closed',
+      /from nowhere/,
+    ],
+    [
+      'users of names that may be theirs',
+      [
+        'host all /^dp_ann|ops$ all md5',
+        'hostssl all +daypass_session 10.0.5.11/32 md5',
+        'host all +daypass_session all reject',
+      ],
+      'unknown',
+      /"\/\^dp_ann\|ops\$" may fit.* from everywhere/,
+    ],
+    [
+      'users of names that may be theirs, but from a host of the proxies',
+      ['host all /ann$ 10.0.5.11/32 md5', 'host all +daypass_session all reject'],
+      'closed',
+      /from 10\.0\.5\.11\/32 alone/,
+    ],
+    [
+      'users of names that may be theirs, where everybody gets in anyway',
+      ['host all /[ann$ all md5', 'host all all all md5'],
+      'open',
+      /everywhere/,
+    ],
   ]
   for (const [name, lines, state, sentence] of judged) {
     it(`is ${state} with ${name}`, () => {

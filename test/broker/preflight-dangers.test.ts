@@ -130,6 +130,62 @@ describe('what makes a role too powerful to lend', () => {
     })
   })
 
+  it('counts what triggers may be put on, but neither what is its own nor what everybody may', async () => {
+    await bench.withRole('trigger', async (name) => {
+      await bench.onShop(
+        `create table seen_1 (n integer); create table seen_2 (n integer); create sequence seen_3;
+         create view seen_4 as select 1; create materialized view seen_7 as select 1; create table seen_5 (n integer); create table own_6 (n integer);
+         alter table own_6 owner to ${name}; grant select on own_6 to orders_reader;
+         grant trigger on seen_1 to public; grant select, insert, update, delete on seen_1 to ${name};
+         grant all on seen_2, seen_3, seen_4, seen_7 to ${name}; grant trigger on seen_5 to orders_writer;
+         grant orders_writer to ${name}`,
+      )
+      const [mine, other] = await bench.withTarget((target) =>
+        readCarried(target, [name, 'orders_reader']),
+      )
+      const fault = await bench.withTarget((target) =>
+        lendingFault(target, [{ databaseRole: 'orders_writer', dangerous: false }]),
+      )
+      const { findings } = await bench.lookAt('orders_writer', LOOK)
+      await bench.onShop(
+        `drop view seen_4; drop materialized view seen_7; drop sequence seen_3; drop table seen_1, seen_2, seen_5`,
+      )
+
+      const of = `of database ${bench.world.shop.database}`
+      assert.deepEqual(mine?.cautions, [
+        `may put triggers on public.seen_2 and 1 more ${of}`,
+        `may put triggers on public.seen_5 ${of} through orders_writer`,
+      ])
+      assert.deepEqual(mine.dangers, [`owns 1 object(s) ${of.replace('of', 'in')}`])
+      assert.deepEqual(other?.cautions, [])
+      // told by a test, and lent all the same
+      assert.equal(fault, undefined)
+      assert.deepEqual(
+        findings.filter(({ verdict }) => verdict === 'warning').map(({ sentence }) => sentence),
+        [`orders_writer may put triggers on public.seen_5 ${of}.`],
+      )
+    })
+  })
+
+  it('warns of the data source where everybody may put triggers, and its line mends that', async () => {
+    await bench.onShop(`create schema "open"; create table "open".notes (n integer);
+                        grant usage on schema "open" to public; grant all on "open".notes to public`)
+    const found = wrong(await bench.look(LOOK))
+    await bench.mend(found)
+    const after = wrong(await bench.look(LOOK))
+    await bench.onShop('drop schema "open" cascade')
+
+    assert.deepEqual(
+      found.map(({ verdict }) => verdict),
+      ['warning'],
+    )
+    assert.match(
+      found[0]?.sentence ?? '',
+      /^Everybody may put triggers on 1 table in schema open of/,
+    )
+    assert.deepEqual(after, [])
+  })
+
   it('does not hold against one role what another carries', async () => {
     await bench.withRole('mighty', async (name) => {
       await bench.onShop(`alter role ${name} createdb`)

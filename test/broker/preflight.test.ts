@@ -84,7 +84,8 @@ describe('preflight', () => {
       `select current_setting('hba_file') as file`,
     )
     const whole = await readFile(file, 'utf8')
-    const nowhere = 'host daypass_nowhere daypass_nobody 192.0.2.1/32 reject\n'
+    const nowhere = `host daypass_nowhere daypass_nobody 192.0.2.1/32 reject
+host daypass_nowhere /^dp_ 192.0.2.1/32 reject\n`
     await writeFile(`${file}.daypass-test`, `${'#\n'.repeat(500)}${nowhere}`)
     // read for the view alone: nothing is loaded from it
     const included = `include ${basename(file)}.daypass-test\n`
@@ -100,7 +101,8 @@ describe('preflight', () => {
         (target) => readAccessFacts(target, []),
       )
       assert.deepEqual(rules?.[0]?.users, ['daypass_nobody'])
-      assert.ok(rules.length > 1)
+      assert.deepEqual(rules[1]?.users, bench.version >= 160_000 ? ['/^dp_'] : [])
+      assert.ok(rules.length > 2)
     } finally {
       await writeFile(file, whole)
       await rm(`${file}.daypass-test`)
