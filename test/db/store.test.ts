@@ -185,7 +185,7 @@ describe('migrations', () => {
     }
   })
 
-  it('need an owner who may create roles, or the roles, and say so', async () => {
+  it('take a plain owner where the roles are there already', async () => {
     const cluster = await storeCluster()
     const name = await createDatabase(cluster)
     const login = `plain_${name}`
