@@ -22,6 +22,8 @@ export interface ShippedStatement {
   readonly text: string
   /** Length of the whole text. */
   readonly textBytes: number
+  /** Of a text that was cut; null where there are signs of a password in it, and of a whole one. */
+  readonly textDigest: string | null
   readonly tag: string | null
   readonly outcome: string
   readonly rolledBack: boolean
@@ -31,6 +33,8 @@ export interface ShippedStatement {
 const IN_VAIN: ReadonlySet<string> = new Set(['error', 'skipped'])
 /** The tag of what can change a password: what it says of an unread part of a text counts. */
 const ALTERS_ROLE = 'ALTER ROLE'
+/** Tags of code, whose unread part counts where there are signs of a password in it. */
+const CODE: ReadonlySet<string | null> = new Set(['DO', 'CREATE FUNCTION', 'CREATE PROCEDURE'])
 /** A recording does not say how its connection read backslashes: either reading counts. */
 const DIALECTS = [{ backslashEscapes: false }, { backslashEscapes: true }]
 
@@ -47,10 +51,15 @@ export async function raiseAlarms(
 
 /** Whether what happened to this statement may be worth an alert: `raiseAlarms` is to be told of it. */
 export function isAlarming(statement: ShippedStatement): boolean {
-  const { text, tag, outcome, rolledBack } = statement
-  const mayBeHidden = tag === ALTERS_ROLE && !isWhole(statement)
+  const { text, outcome, rolledBack } = statement
+  const mayBeHidden = isTelling(statement) && !isWhole(statement)
   if (!(mayBeHidden || mayChange(text)) || rolledBack || IN_VAIN.has(outcome)) return false
   return mayBeHidden || DIALECTS.some((dialect) => changesPassword(text, dialect))
+}
+
+/** Whether its tag, and its digest that was held back, say enough of a part that nobody has read. */
+function isTelling({ tag, textDigest }: ShippedStatement): boolean {
+  return tag === ALTERS_ROLE || (CODE.has(tag) && textDigest === null)
 }
 
 /** Of a cut one more than is kept of any was sent; one that is said again by its beginning was longer. */

@@ -23,7 +23,7 @@ const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
 const names = values.workloads?.split(',') ?? [...WORKLOADS.keys()]
 const targetNames = TARGETS.filter(
-  (name) => values.targets?.split(',').includes(name) ?? name !== 'daypass-tls',
+  (name) => values.targets?.split(',').includes(name) ?? !name.endsWith('-tls'),
 )
 const unknown = names.filter((name) => !WORKLOADS.has(name))
 if (!(rounds >= 1 && rounds <= 50 && seconds >= 1 && seconds <= 30) || unknown.length > 0) {

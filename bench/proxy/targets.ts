@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EmbeddedPostgres, chooseHome, freePort } from '../../db/embedded.ts'
@@ -36,6 +36,7 @@ export interface Target {
 export const TARGETS = [
   'direct',
   'pgbouncer',
+  'pgbouncer-tls',
   'pgpool',
   'pgaudit',
   'logall',
@@ -110,7 +111,8 @@ async function startServer(folder: string): Promise<EmbeddedPostgres> {
 function makersOf(bench: Bench): Readonly<Record<TargetName, () => Promise<Target>>> {
   return {
     direct: () => directly(bench, 'direct', ''),
-    pgbouncer: () => startPgBouncer(bench),
+    pgbouncer: () => startPgBouncer(bench, 'pgbouncer'),
+    'pgbouncer-tls': () => startPgBouncer(bench, 'pgbouncer-tls'),
     pgpool: () => startPgPool(bench),
     pgaudit: () =>
       directly(bench, 'pgaudit', `set pgaudit.log = 'all'; alter role %r set log_duration = on`),
@@ -151,11 +153,18 @@ async function directly({ server, world }: Bench, name: string, settings: string
 }
 
 /** Session pooling to the server by TCP; it records nothing. */
-async function startPgBouncer(bench: Bench): Promise<Target> {
-  const { environment } = await directly(bench, 'pgbouncer', '')
-  const [port, folder] = [await freePort(), await programFolder(bench, 'pgbouncer')]
+async function startPgBouncer(bench: Bench, name: 'pgbouncer' | 'pgbouncer-tls'): Promise<Target> {
+  const role = name.replace('-', '_')
+  const { environment } = await directly(bench, role, '')
+  const [port, folder] = [await freePort(), await programFolder(bench, name)]
   const users = path.join(folder, 'users.txt')
-  await writeFile(users, '"bench_pgbouncer" "bench"\n', { mode: 0o644 })
+  await writeFile(users, `"bench_${role}" "bench"\n`, { mode: 0o644 })
+  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
+  await cp(path.join(KEYS, 'cert.pem'), cert)
+  await cp(path.join(KEYS, 'key.pem'), key)
+  // the key's copy is for who runs PgBouncer, in a folder of its own
+  await chmod(key, 0o644)
+  const secured = name === 'pgbouncer-tls'
   const file = path.join(folder, 'pgbouncer.ini')
   await writeFile(
     file,
@@ -174,9 +183,14 @@ log_connections = 0
 log_disconnections = 0
 logfile = ${folder}/log
 ignore_startup_parameters = extra_float_digits
-`,
+${secured ? `client_tls_sslmode = require\nclient_tls_key_file = ${key}\nclient_tls_cert_file = ${cert}\n` : ''}`,
   )
-  return startTool(PGBOUNCER, [file], { ...environment, PGPORT: String(port) }, 'pgbouncer')
+  const through = {
+    ...environment,
+    PGPORT: String(port),
+    PGSSLMODE: secured ? 'require' : 'disable',
+  }
+  return startTool(PGBOUNCER, [file], through, name)
 }
 
 /** One process a client; it logs each statement, which is the nearest it has to a record. */

@@ -4,7 +4,7 @@ import type { SideListener } from './side.ts'
 import { SocketSide } from './socket-side.ts'
 
 /** What the kernel gives at once; one buffer for all sockets of the process, read out before the next. */
-const SHARED = Buffer.allocUnsafeSlow(64 * 1024)
+const SHARED = Buffer.allocUnsafeSlow(256 * 1024)
 /** Any leftover asks for `drain`: the source waits until the kernel has it. */
 const NONE_MAY_WAIT = 1
 

@@ -13,7 +13,7 @@ import { WrittenSegment } from './written-segment.ts'
 /** For tests, it may bring stand-ins for the disk. */
 export interface JournalOptions extends Partial<Disk> {
   readonly folder: string
-  /** `strict`: on disk before `commit` returns; `prompt`: with the kernel, which outlives us. */
+  /** `strict`: a question is on disk before `commit` returns; `prompt`: with the kernel, which outlives us. */
   readonly recording: 'prompt' | 'strict'
   /** Whom the keys of the segments are sealed to. */
   readonly publicKey: Buffer
@@ -49,8 +49,8 @@ export class Journal {
   readonly progress = new Int32Array(new SharedArrayBuffer(8))
   /** Whoever tells of a connection's opening and end tells this, too. */
   readonly live = new LiveConnections()
+  readonly isStrict: boolean
   readonly #options: JournalOptions
-  readonly #isStrict: boolean
   readonly #disk: Disk
   readonly #timer: NodeJS.Timeout
   readonly #slab = new EventSlab()
@@ -67,7 +67,7 @@ export class Journal {
   /** Opens the folder, made if need be, and begins a segment behind those left there. */
   constructor(options: JournalOptions) {
     this.#options = options
-    this.#isStrict = options.recording === 'strict'
+    this.isStrict = options.recording === 'strict'
     this.#disk = diskOf(options)
     mkdirSync(options.folder, { recursive: true, mode: FOLDER_MODE })
     this.#next = highestNumber(options.folder) + 1
@@ -130,13 +130,14 @@ export class Journal {
 
   /**
    * Writes what was appended as one group. Errors: JournalError; all of it is then kept for the next
-   * commit, and none of what a client asks in it may go on before one succeeds.
+   * commit, and none of what a client asks in it may go on before one succeeds. Where nobody `asks`, a
+   * strict one leaves the wait for the disk to the next; `written` is told before it.
    */
-  commit(): void {
+  commit(asks = true, written?: () => void): void {
     // also with nothing to write: whoever asks is about to let something go on
     if (this.#fault) throw this.#fault
     if (this.#slab.pendingBytes === 0) this.#slab.clear()
-    else this.#commit()
+    else this.#commit(asks, written)
   }
 
   /** Drops what clients asked and was not written: only for who refuses to let it go on. */
@@ -176,9 +177,9 @@ export class Journal {
     segment?.letGo()
   }
 
-  #commit(): void {
+  #commit(asks = true, written?: () => void): void {
     try {
-      this.#put()
+      this.#put(asks, written)
     } catch (error) {
       if (!this.#isRefused && !this.#fault) {
         this.#options.log.error({ error: sentenceOf(error) }, 'statements are refused')
@@ -187,12 +188,11 @@ export class Journal {
       throw error
     }
     this.#slab.clear()
-    if (!this.#isRefused) return
+    if (this.#isRefused && !this.#fault) this.#options.log.info({}, 'statements are recorded again')
     this.#isRefused = false
-    if (!this.#fault) this.#options.log.info({}, 'statements are recorded again')
   }
 
-  #put(): void {
+  #put(asks: boolean, written?: () => void): void {
     const segment = this.#current()
     const group = this.#slab.group(segment.checksum)
     try {
@@ -201,12 +201,15 @@ export class Journal {
       this.#takeBack(segment)
       throw new JournalError(cause)
     }
-    if (this.#isStrict && !this.#fault) this.#syncNow(segment)
+    written?.()
+    // a segment is on disk before the next: what is missing at its end would be missed by nobody
+    const isFull = segment.written + group.length >= SEGMENT_BYTES
+    if (this.isStrict && !this.#fault && (asks || isFull)) this.#syncNow(segment)
     segment.keep(group.length)
     this.live.settle()
     this.#bytesWritten += group.length
     Atomics.store(this.progress, 1, segment.written)
-    if (segment.written >= SEGMENT_BYTES) this.#rotate(segment)
+    if (isFull) this.#rotate(segment)
   }
 
   #syncNow(segment: WrittenSegment): void {
@@ -220,17 +223,13 @@ export class Journal {
 
   #current(): WrittenSegment {
     try {
-      this.#segment ??= this.#begin()
-      return this.#segment
+      return (this.#segment ??= this.#begin())
     } catch (cause) {
       throw new JournalError(cause)
     }
   }
 
-  /**
-   * Half a group must not be taken for one, and its part of the key stream must not be used for other
-   * bytes: the segment ends here.
-   */
+  /** Half a group must not be taken for one, nor its key stream be used again: the segment ends here. */
   #takeBack(segment: WrittenSegment): void {
     this.#segment = undefined
     try {

@@ -58,8 +58,6 @@ export class Replay {
   readonly #sink: ReplaySink
   readonly #held: HeldTogether = { bytes: 0 }
   readonly #heldMost: number
-  /** More than `#heldMost` where that many can't let go of more. */
-  #roomAbove: number
   readonly #connections = new Map<number, Connection>()
   /** Strange ones that may have records in the store from before. */
   #unnumbered: Connection[] = []
@@ -69,7 +67,6 @@ export class Replay {
   constructor(sink: ReplaySink, heldMost = HELD_TOGETHER_MOST) {
     this.#sink = sink
     this.#heldMost = heldMost
-    this.#roomAbove = heldMost
   }
 
   /** Goes on with what was open at a place in the journal, and at that moment. */
@@ -160,24 +157,27 @@ export class Replay {
   #take(bytes: Buffer, event: EventAt): void {
     try {
       this.#event(bytes, event)
-      if (this.#held.bytes > this.#roomAbove) this.#makeRoom()
-      else if (this.#held.bytes <= this.#heldMost) this.#roomAbove = this.#heldMost
+      if (this.#held.bytes > this.#heldMost) this.#makeRoom()
     } catch (error) {
       this.#sink.failed(error)
       this.#fail(event.index)
     }
   }
 
-  /** Those that hold most don't wait any more. Counted anew: one that failed may have left its share. */
+  /**
+   * Those that hold most don't wait any more: the newest of each waits on, unless that is too much with so
+   * many. Counted anew: one that failed may have left its share.
+   */
   #makeRoom(): void {
     const trackers = [...this.#connections.values()].map(({ tracker }) => tracker)
     trackers.sort((one, other) => other.heldBytes - one.heldBytes)
     this.#held.bytes = trackers.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
-    for (const tracker of trackers) {
-      if (this.#held.bytes <= this.#heldMost * ENOUGH_ROOM) break
-      tracker.releaseHeld()
+    for (const kept of [1, 0] as const) {
+      for (const tracker of trackers) {
+        if (this.#held.bytes <= this.#heldMost * ENOUGH_ROOM) return
+        tracker.releaseHeld(kept)
+      }
     }
-    this.#roomAbove = Math.max(this.#heldMost, this.#held.bytes / ENOUGH_ROOM)
   }
 
   #event(bytes: Buffer, { kind, index, now, start, end }: EventAt): void {

@@ -147,10 +147,13 @@ export class Ledger {
     this.#release(null)
   }
 
-  /** Too much to wait for the end of the batch. Only the newest stays, which that end may fail. */
-  releaseUnsettled(): void {
+  /**
+   * Too much to wait for the end of the batch. Only the newest stays, which that end may fail; or not even
+   * that one, and then nobody hears of it.
+   */
+  releaseUnsettled(kept: 0 | 1 = 1): void {
     const { held } = this.#state
-    const count = held.length - 1
+    const count = held.length - kept
     if (count < 1) return
     this.#doubt(count)
     if (this.#endOfTransaction() !== -1) this.#state.transaction = 'I'

@@ -97,9 +97,9 @@ export class StatementTracker {
     return this.#ledger.heldBytes
   }
 
-  /** Lets it go without waiting: `unknown` where that end would have decided. */
-  releaseHeld(): void {
-    this.#ledger.releaseUnsettled()
+  /** Lets it go without waiting, all of it or all but the newest: `unknown` where that end would have decided. */
+  releaseHeld(kept: 0 | 1): void {
+    this.#ledger.releaseUnsettled(kept)
   }
 
   /** As of the last ReadyForQuery. */

@@ -13,12 +13,12 @@ export interface Signs {
 export const SQL_SIGNS: Signs = {
   look: mayHoldSecret,
   pattern:
-    /password(?!"?\s*[,).;])|postgres(?:ql)?:\/\/|SCRAM-SHA-256\$|md5[0-9a-f]{32}|'[ \t\f\v]*(?:--[^\r\n]{0,200})?[\r\n](?:\s|--[^\r\n]{0,200}[\r\n]){0,50}'|u&['"]|e'(?:[^'\\]|''|\\[^0-7xu]){0,200}\\[0-7xu]/i,
+    /password(?!"?\s*[,).;])|pgpass|postgres(?:ql)?:\/\/|SCRAM-SHA-256\$|md5[0-9a-f]{32}|'[ \t\f\v]*(?:--[^\r\n]{0,200})?[\r\n](?:\s|--[^\r\n]{0,200}[\r\n]){0,50}'|u&['"]|e'(?:[^'\\]|''|\\[^0-7xu]){0,200}\\[0-7xu]/i,
 }
 /** In a value, where only a connection string has one. */
 export const VALUE_SIGNS: Signs = {
   look: mayHoldSecretValue,
-  pattern: /password\s*=|postgres(?:ql)?:\/\/|SCRAM-SHA-256\$|md5[0-9a-f]{32}/i,
+  pattern: /password\s*=|pgpass|postgres(?:ql)?:\/\/|SCRAM-SHA-256\$|md5[0-9a-f]{32}/i,
 }
 
 /** A sign may begin in one piece and end in the next. */

@@ -18,6 +18,13 @@ const URL_SECRET = /(postgres(?:ql)?:\/\/[^\s:@/]*:)([^\s@]*(?:@[^\s@/?'"]*(?=@)
 const ENVIRONMENT_SECRET = /(pgpassword=)(?:'[^']*'?|"[^"]*"?|(?:[^\s\\]|\\[^])+)/gi
 /** libpq takes it among the parameters of a URL too. */
 const URL_PARAMETER = /([?&](?:ssl)?password=)[^&\s']*/gi
+/** libpq's password file, by its name or by the variable that names it: a text with it may write a line of it. */
+const PASSWORD_FILE = /pgpass(?!word)/i
+/** The secret of such a line, host:port:database:user:secret, up to a space or a quote; what may repeat has an end. */
+const FILE_SECRET = /(:(?:[0-9]{1,5}|\*):[^\s:'"]{1,63}:[^\s:'"]{1,63}:)(?:[^\s\\'"]|\\[^])+/g
+/** The same in a comment, whose end it leaves. */
+const COMMENTED_SECRET =
+  /(:(?:[0-9]{1,5}|\*):[^\s:'"]{1,63}:[^\s:'"]{1,63}:)(?:[^\s\\'"*]|\\[^]|\*(?!\/))+/g
 /** What psql's \password sends: not the secret, but enough to guess at it offline. */
 const VERIFIER = /SCRAM-SHA-256\$[^\s']+|\bmd5[0-9a-f]{32}\b/g
 /** With a sign of a secret in it; most blanks are a space. */
@@ -27,16 +34,25 @@ const DEEPEST = 3
 
 /**
  * An SQL text without the passwords in it: of CREATE and ALTER ROLE and USER, of the OPTIONS of servers
- * and user mappings, and of connection strings, in every form of string constant, also inside DO bodies
- * and other quoted SQL. One pass over the text; the same string comes back when nothing was found.
+ * and user mappings, of connection strings and of libpq's password file, in every form of string constant,
+ * also inside DO bodies and other quoted SQL. One pass over the text; the same string comes back when nothing was found.
  */
 export function redactSql(text: string, dialect: SqlDialect): string {
-  return mayHold(text) ? redactTokens(text, { dialect, depth: 0 }) : text
+  if (!mayHold(text)) return text
+  return redactTokens(text, { dialect, depth: 0, hasFile: PASSWORD_FILE.test(text) })
 }
 
-/** A value without the passwords in it, if it is a connection string. */
+/** A value without the passwords in it, if it is a connection string or a line of libpq's password file. */
 export function redactValue(value: string): string {
-  if (!CANDIDATE.test(value)) return value
+  return redactIn(value, PASSWORD_FILE.test(value))
+}
+
+function redactIn(value: string, hasFile: boolean): string {
+  const lines = hasFile ? value.replace(FILE_SECRET, `$1${REDACTED}`) : value
+  return CANDIDATE.test(lines) ? redactStrings(lines) : lines
+}
+
+function redactStrings(value: string): string {
   const set = value.replace(ENVIRONMENT_SECRET, `$1${REDACTED}`)
   const kept = KEYWORD_FORM.test(set) ? set.replace(KEYWORD_SECRET, `$1${REDACTED}`) : set
   return kept
@@ -48,12 +64,14 @@ export function redactValue(value: string): string {
 }
 
 function mayHold(text: string): boolean {
-  return CANDIDATE.test(text) || mayHideWords(text)
+  return CANDIDATE.test(text) || PASSWORD_FILE.test(text) || mayHideWords(text)
 }
 
 interface Place {
   readonly dialect: SqlDialect
   readonly depth: number
+  /** The whole text names a password file: its lines may stand in another constant. */
+  readonly hasFile: boolean
 }
 
 function redactTokens(text: string, place: Place): string {
@@ -82,7 +100,7 @@ interface Here {
 function redactToken(text: string, here: Here, place: Place): string | undefined {
   const { token, at, places } = here
   if (places.isSecret(token, text[at])) return places.goesOn ? '' : `'${REDACTED}'`
-  if (token.kind === 'blank') return redactBlank(text.slice(at, token.end))
+  if (token.kind === 'blank') return redactBlank(text.slice(at, token.end), place)
   if (token.kind !== 'string') return undefined
   const content = contentOf(token)
   places.passContent(content)
@@ -94,13 +112,14 @@ function redactToken(text: string, here: Here, place: Place): string | undefined
  * Of one with a sign of a secret only what stands before the sign is kept. It ends where it ended, so
  * that what is behind it stays what it is.
  */
-function redactBlank(text: string): string | undefined {
+function redactBlank(blank: string, { hasFile }: Place): string | undefined {
+  const text = hasFile ? blank.replace(COMMENTED_SECRET, `$1${REDACTED}`) : blank
   const sign = text.length < SHORTEST_COMMENT ? null : CANDIDATE.exec(text)
-  if (!sign) return undefined
+  if (!sign) return text === blank ? undefined : text
   const isWord = sign[0].toLowerCase() === 'password'
   const kept = text.slice(0, sign.index + (isWord ? sign[0].length : 0))
   const behind = text.slice(kept.length).replace(/\*\/$/, '')
-  if (isWord && behind.trim() === '') return undefined
+  if (isWord && behind.trim() === '') return text === blank ? undefined : text
   const isLine = text.startsWith('--')
   return `${kept} ${REDACTED}${isLine ? '' : ' */'.repeat(openComments(kept))}`
 }
@@ -117,11 +136,12 @@ function redactConstant(
   { token, content }: { token: StringToken; content: string },
   place: Place,
 ): string | undefined {
-  if (!mayHold(content)) return undefined
+  const hasLine = place.hasFile && content.search(FILE_SECRET) !== -1
+  if (!hasLine && !mayHold(content)) return undefined
   if (place.depth === DEEPEST) return `'${REDACTED}'`
 
   const inner = redactTokens(content, { ...place, depth: place.depth + 1 })
-  const redacted = redactValue(inner)
+  const redacted = redactIn(inner, place.hasFile || PASSWORD_FILE.test(content))
   if (redacted === content) return undefined
   const encoded = contentAs(redacted, token)
   return (

@@ -1,6 +1,6 @@
 /** The first bytes of what redaction looks for, and what must follow; see CANDIDATE in redaction.ts. */
-const WORDS = ['password', 'postgres://', 'postgresql://', 'scram-sha-256$', 'md5'].map((word) =>
-  Buffer.from(word),
+const WORDS = ['password', 'pgpass', 'postgres://', 'postgresql://', 'scram-sha-256$', 'md5'].map(
+  (word) => Buffer.from(word),
 )
 const LOWER = 0x20
 const QUOTE = 0x27
@@ -28,7 +28,7 @@ const FIRST = bitsOf([
   ['uU', UNICODE],
 ])
 const SECOND = bitsOf([
-  ['aAoO', WORD_P],
+  ['aAgGoO', WORD_P],
   ['cC', WORD_S],
   ['dD', WORD_M],
   ['&', UNICODE],

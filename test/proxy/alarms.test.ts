@@ -122,6 +122,21 @@ describe('a password changed through the proxy', () => {
     )
   })
 
+  it('is seen in code behind what is kept, where it has signs of a password', async () => {
+    const long = 'x'.repeat(70_000)
+    const granted = await world.grant()
+    await run(granted, `do $$ begin /*${long}*/ alter role current_user password null; end $$`)
+    await until('an alert', async () => (await alerts(granted)).length > 0)
+
+    const none = await world.grant()
+    await run(none, `do $$ begin /*${long}*/ null; end $$`, `select 1 /*${long} password 'x'*/`)
+    const later = await world.grant()
+    await world.statements(none.id, 2)
+    await run(later, `alter role current_user password 'hunter2'`)
+    await until('the alert of a later one', async () => (await alerts(later)).length > 0)
+    assert.deepEqual(await alerts(none), [])
+  })
+
   it('is not seen where the whole text says what the tag means', () => {
     const altered = { ...ROW, tag: 'ALTER ROLE' }
     const whole = 'alter role current_user set search_path = x'

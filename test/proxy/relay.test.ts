@@ -324,18 +324,22 @@ describe('a turn', () => {
     refuse: () => done.push(`${name} refused`),
   })
   let failure: Error | undefined
-  const commit = (): void => {
+  let isStrict = false
+  const commit = (asks?: boolean, written?: () => void): void => {
     done.push('commit')
+    written?.()
+    if (isStrict && asks) done.push('on disk')
     if (failure) throw failure
   }
   const forgetClients = (): void => void done.push('forget')
   beforeEach(() => {
     done.length = 0
     failure = undefined
+    isStrict = false
   })
 
   it('is one write of the journal, and then all that waited for it, in order', async () => {
-    const turns = new Turns({ commit, forgetClients }, new Counters())
+    const turns = new Turns({ commit, forgetClients, isStrict }, new Counters())
     const [question, answer] = [way('question', true), way('answer', false)]
     turns.pass(question, small, 5)
     turns.pass(answer, small, 5)
@@ -346,7 +350,7 @@ describe('a turn', () => {
   })
 
   it('ends when a large chunk comes, which goes on behind what waited', () => {
-    const turns = new Turns({ commit, forgetClients }, new Counters())
+    const turns = new Turns({ commit, forgetClients, isStrict }, new Counters())
     const question = way('question', true)
     turns.pass(question, small, 5)
     turns.pass(question, large, large.length)
@@ -354,7 +358,7 @@ describe('a turn', () => {
   })
 
   it('lets no question on that was not written, and tells so behind the answers', () => {
-    const turns = new Turns({ commit, forgetClients }, new Counters())
+    const turns = new Turns({ commit, forgetClients, isStrict }, new Counters())
     const [question, answer] = [way('question', true), way('answer', false)]
     failure = new Error('no space')
     turns.pass(question, small, 5)
@@ -370,6 +374,32 @@ describe('a turn', () => {
       'forget',
       'question refused',
     ])
+  })
+
+  it('waits for the disk with questions alone, where it does at all', async () => {
+    isStrict = true
+    const turns = new Turns({ commit, forgetClients, isStrict }, new Counters())
+    const [question, answer] = [way('question', true), way('answer', false)]
+    turns.pass(answer, small, 5)
+    await new Promise(setImmediate)
+    turns.pass(answer, large, large.length)
+    assert.deepEqual(done.splice(0), ['commit', 'answer small 5', 'commit', 'answer large 20000'])
+    turns.pass(question, small, 5)
+    turns.pass(answer, small, 4)
+    await new Promise(setImmediate)
+    assert.deepEqual(done.splice(0), ['commit', 'answer smal 4', 'on disk', 'question small 5'])
+    turns.pass(question, large, large.length)
+    assert.deepEqual(done, ['commit', 'on disk', 'question large 20000'])
+  })
+
+  it('that the disk fails behind its answers says each of them once', () => {
+    isStrict = true
+    const turns = new Turns({ commit, forgetClients, isStrict }, new Counters())
+    failure = new Error('no space')
+    turns.pass(way('question', true), small, 5)
+    turns.pass(way('answer', false), small, 5)
+    assert.equal(turns.flush(), failure)
+    assert.deepEqual(done, ['commit', 'answer small 5', 'on disk', 'forget', 'question refused'])
   })
 })
 

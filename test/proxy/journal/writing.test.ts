@@ -161,6 +161,28 @@ describe('the journal as it is written', () => {
     journal.close()
   })
 
+  it('waits for the disk, if it is strict, with what is asked and with the end of a segment', () => {
+    const seen: string[] = []
+    const syncNow = (() => void seen.push('sync')) satisfies typeof fdatasyncSync
+    const journal = journalIn(folder(), { recording: 'strict', syncNow })
+    const talk = new Conversation(journal, { session: '1' })
+    talk.query('select 1')
+    journal.commit()
+    seen.length = 0
+    talk.answer(ANSWER.ready)
+    journal.commit(false, () => seen.push('answers'))
+    assert.deepEqual(seen.splice(0), ['answers'])
+    talk.query('select 2')
+    journal.commit(true, () => seen.push('answers'))
+    assert.deepEqual(seen.splice(0), ['answers', 'sync'])
+    const segment = journal.progress[0]
+    for (let n = 0; n < 300; n += 1) talk.answer(ANSWER.done('1'.repeat(60_000)))
+    journal.commit(false)
+    assert.deepEqual(seen, ['sync'])
+    assert.notEqual(journal.progress[0], segment)
+    journal.close()
+  })
+
   it('keeps an answer that the disk refused, and not a question that therefore never went on', () => {
     const dir = folder()
     const disk = fillingDisk()

@@ -72,6 +72,12 @@ describe('proxy/redaction', () => {
     `copy t from program 'env PGPASSWORD=hunter2 psql -c ''table t'''`,
     `copy t from program $$PGPASSWORD="hunter2 hunter2" psql$$`,
     `copy t from program 'pg_dump --password=hunter2'`,
+    `copy t to program 'echo h:5432:*:u:hunter2 >> ~/.pgpass'`,
+    `copy (select '*:*:d:u:hunter2\\:hunter2') to '/var/lib/postgresql/.pgpass'`,
+    `do $$ begin perform pg_file_write('.pgpass', 'h:5432:d:u:hunter2', true); end $$`,
+    `copy t to program E'printf "h:5432:d:u:hunter2\\n" > $PGPASSFILE'`,
+    `select 1 /* as in .pgpass: h:5432:d:u:hunter2*/`,
+    `select 1 -- .pgpass has h:5432:d:u:hunter2`,
     `copy t to program 'psql "host=h user=u password=hunter2 dbname=d" -c x'`,
     `copy t from program 'psql -d "host=h password=''hunter2 hunter2''"'`,
     `copy t from program 'pg_dump "--dbname=host=h password=hunter2"'`,
@@ -120,6 +126,8 @@ describe('proxy/redaction', () => {
 
   for (const sql of [
     `select 'password'`,
+    `copy t to program 'echo h:5432:d:u:x'`,
+    `select 'a:1:b', '::1' /* not in .pgpass */`,
     `alter role r password null`,
     `set password_encryption = 'md5'`,
     `alter role r set search_path = 'a'; select 'b' where password = 'y'`,
@@ -171,6 +179,8 @@ describe('proxy/redaction', () => {
       redactValue('psql "host=h password=x" -c y'),
       'psql "host=h password=[redacted] -c y',
     )
+    assert.equal(redactValue('a:1:b:c:d > .pgpass'), 'a:1:b:c:[redacted] > .pgpass')
+    assert.equal(redactValue('a:1:b:c:d'), 'a:1:b:c:d')
   })
 
   it('takes out the old form of verifier', () => {
@@ -243,6 +253,8 @@ describe('proxy/redaction', () => {
     ["select 'password", '=% '],
     ["select 'postgres://a:", '@b'],
     ["select 'postgres://a:", '%1'],
+    ["select '.pgpass", ':1:a:'],
+    ["select '.pgpass", ':*:'],
   ] as const) {
     it(`reads a megabyte of ${JSON.stringify(piece)} in time that its length pays for`, () => {
       const text = (head + piece.repeat(1024 * 1024)).slice(0, 1024 * 1024)

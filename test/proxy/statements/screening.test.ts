@@ -43,6 +43,8 @@ const PIECES = [
   'p!0061ssword',
   " uescape '!'",
   'env PGPASSWORD=',
+  '.pgpass ',
+  'h:5432:d:u:',
   '\n',
   ';',
   'ü',
