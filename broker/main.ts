@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts'
 import { derivePartKey, openingKey, publicBytesOf } from '../lib/seal.ts'
 import type { Shutdown } from '../lib/shutdown.ts'
 import { checkSchema } from '../db/migrate.ts'
+import { announceMail } from '../db/mail-service.ts'
 import { announceKey } from '../db/sealing-keys.ts'
 import type { Store } from '../db/store.ts'
 import type { AdminConnection } from './sources/data-source.ts'
@@ -39,7 +40,9 @@ export async function startBroker({
   const deps = { store, key, log, reached, kept, lanes: new Lanes() }
   const scheduler = startScheduler(deps)
   shutdown.onClose('broker', () => scheduler.close())
-  const mailer = startMailer({ store, log, ...mailOf(config) })
+  const sending = mailOf(config)
+  await announceMail(store.db, sending.mail !== undefined)
+  const mailer = startMailer({ store, log, key, ...sending })
   shutdown.onClose('mailer', () => mailer.close())
   await reconcileAll(deps)
   scheduler.wake()

@@ -2,6 +2,7 @@ import type { DateTime } from 'luxon'
 import type { AlertRule } from './alerts.ts'
 import { ALERT_TITLES, type AlertPolicy } from './alert-rules.ts'
 import { queueMail } from './mails.ts'
+import { IS_OUT } from './person.ts'
 import type { SessionId } from '../lib/ids.ts'
 import { findRow, getRow, iso, rows, type Db, type Transaction } from './store.ts'
 
@@ -133,7 +134,7 @@ async function listTold(
     `select p.id
        from people p
       where p.organization_id = :organizationId
-        and p.disabled_at is null
+        and not ${IS_OUT}
         and p.email is not null
         and case when cast(:groupId as uuid) is null then p.management_privilege = 'admin'
                  else exists (select

@@ -1,9 +1,9 @@
 import { COUNTED_AT_MOST, placeOf, type Counted } from './audit-counts.ts'
 import { ACTIONS, type RecordState } from './audit-log.ts'
-import { isSelective, leading, matching } from './audit-matching.ts'
+import { asked, isSelective, leading, matching } from './audit-matching.ts'
 import { piecesOf } from './audit-windows.ts'
 import { organizationIdOf } from './scope.ts'
-import { rows, type Db } from './store.ts'
+import { getRow, rows, type Db } from './store.ts'
 
 /** Records of one action in one state and area: counted together, all three kinds of choices cost one count. */
 export interface Cell {
@@ -17,25 +17,48 @@ export interface Cell {
 /** Months after the newest: what is frequent is counted past the most by then, and what is rare soon counted. */
 const COUNTED = [2, 9, 9] as const
 
+/** Of so many of the newest records nearly all must match, where each one of a cell is asked instead of looked up. */
+const SAMPLE = 1_000
+const NEARLY_ALL = 0.95
+
 /** Counts what a filter holds that names no state, action or area; `stillInTime` is asked before each statement. */
 export async function countCells(
   db: Db,
   counted: Counted,
   stillInTime: () => Promise<void>,
 ): Promise<readonly Cell[]> {
-  const { conditions } = placeOf(counted).place
-  const isWalked = !isSelective(conditions) && organizationIdOf(counted.scope) !== null
-  if (!isWalked) return lookUpCells(db, counted, stillInTime)
+  await stillInTime()
+  if (!(await holdsNearlyAll(db, counted))) return lookUpCells(db, counted, stillInTime)
   await stillInTime()
   return walkCells(db, counted)
 }
 
+/** Whether what is met on a walk is what is meant, to judge by the newest records. */
+async function holdsNearlyAll(db: Db, counted: Counted): Promise<boolean> {
+  // the index of cells begins with the organization; the records of one session are few
+  if (organizationIdOf(counted.scope) === null || counted.filter.session !== null) return false
+  const { place, bindings } = placeOf(counted)
+  if (!isSelective(place.conditions)) return true
+  const { share } = await getRow<{ share: number }>(
+    db,
+    `select cast(count(*) filter (where ${asked(place)}) as double precision) / greatest(count(*), 1) as share
+       from (select *
+               from records r
+              where ${leading(place)}
+              order by r.at desc, r.seq desc
+              limit ${String(SAMPLE)}) as r`,
+    bindings,
+  )
+  return share >= NEARLY_ALL
+}
+
 /**
- * Where time is all that narrows: an index in the order of cells leads from the first record of one to the
+ * Where little is narrowed but time: an index in the order of cells leads from the first record of one to the
  * first of the next, and then through each of them as far as people are told how many it has.
  */
 async function walkCells(db: Db, counted: Counted): Promise<Cell[]> {
   const { place, bindings } = placeOf(counted)
+  const match = isSelective(place.conditions) ? asked(place) : 'true'
   const first = (condition: string): string => `
           (select r.action, r.area, r.state
              from records r
@@ -65,7 +88,9 @@ async function walkCells(db: Db, counted: Counted): Promise<Cell[]> {
                    and r.action = c.action
                    and r.area = c.area
                    and (r.state = c.state or r.state is null and c.state is null)
-                 limit :most) as capped) as found`,
+                   and ${match}
+                 limit :most) as capped) as found
+      where found.count > 0`,
     { ...bindings, most: COUNTED_AT_MOST + 1 },
   )
 }

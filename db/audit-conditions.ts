@@ -49,6 +49,9 @@ const CHOICES: Readonly<Record<ChoiceFilter, Column>> = {
 }
 const SCOPE: Column = { column: 'r.scope', kind: 'scope' }
 
+/** So many letters of its beginning are keys of a value too, the most first; see value_keys. */
+const STARTS: readonly number[] = [6, 3, 1]
+
 /** Columns that are matched whole and in any case. What is `searched` stands in the text for free words too. */
 const NAMES: Readonly<Record<NameFilter, Column & { readonly searched: boolean }>> = {
   action: { column: 'r.action', kind: 'action', searched: true },
@@ -144,8 +147,8 @@ class Conditions implements AuditConditions {
 
   clientIp(text: string): void {
     this.payload.push(`${CLIENT_IP} ${this.#whole('clientIp', text)}`)
-    if (!isPattern(text)) this.#allOf('client ip', 'lower(cast(:clientIp as text))')
-    else this.payload.push(`${PRIVATE_LINES} like ${this.#bind('clientIpLine', linePattern(text))}`)
+    if (this.#lookUpKey('client ip', 'clientIp', text)) return
+    this.payload.push(`${PRIVATE_LINES} like ${this.#bind('clientIpLine', linePattern(text))}`)
   }
 
   reason(text: string): void {
@@ -164,19 +167,31 @@ class Conditions implements AuditConditions {
     return `like ${this.#bind(name, starPattern(text))}`
   }
 
-  /** A value is looked up by its key; a pattern among the lines of what is searched. */
+  /** What its key does not tell of a pattern is looked up among the lines of what is searched. */
   #lookUp(
     kind: string,
     { name, text, searched }: { name: string; text: string; searched: boolean },
   ): void {
-    if (!isPattern(text)) this.#allOf(kind, `lower(cast(:${name} as text))`)
-    else if (searched) {
-      this.lines.push(`r.search like ${this.#bind(`${name}Line`, linePattern(text))}`)
-    }
+    if (this.#lookUpKey(kind, name, text) || !searched) return
+    this.lines.push(`r.search like ${this.#bind(`${name}Line`, linePattern(text))}`)
   }
 
-  #allOf(kind: string, value: string): void {
-    if (this.#hasKeys) this.keys.push({ operator: '@>', keys: `array[${keyOf(kind, value)}]` })
+  /** A value by its key, a pattern by that of its beginning; true where that says all of it. */
+  #lookUpKey(kind: string, name: string, text: string): boolean {
+    if (!isPattern(text)) {
+      this.#allOf(keyOf(kind, `lower(cast(:${name} as text))`))
+      return true
+    }
+    const [start = ''] = text.split('*', 1)
+    const { length: letters } = Array.from(start)
+    const size = STARTS.find((most) => most <= letters)
+    if (size === undefined) return false
+    this.#allOf(startOf(kind, this.#bind(`${name}Start`, start), size))
+    return this.#hasKeys && size === letters && text === `${start}*`
+  }
+
+  #allOf(key: string): void {
+    if (this.#hasKeys) this.keys.push({ operator: '@>', keys: `array[${key}]` })
   }
 
   #anyOf(kind: string, values: readonly string[]): void {
@@ -193,6 +208,10 @@ class Conditions implements AuditConditions {
 
 function keyOf(kind: string, value: string): string {
   return `record_key(cast(:organization as uuid), '${kind}', ${value})`
+}
+
+function startOf(kind: string, start: string, size: number): string {
+  return `record_start(cast(:organization as uuid), '${kind}', ${start}, ${size})`
 }
 
 function isPattern(text: string): boolean {

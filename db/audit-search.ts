@@ -42,9 +42,11 @@ export const PAGE_SIZE = 100
 
 /**
  * So many of the newest records are looked at one by one before anything is looked up: what one in a
- * hundred holds fills a page, and to look it up is to fetch a month of it before the first is shown.
+ * hundred holds fills a page there, and to look it up is to fetch a month of it before the first is shown.
  */
 const GLANCED_AT = 10_000
+/** The first of them tell whether it is worth looking at the rest. */
+const FIRST_GLANCED_AT = 1_000
 /** The records of one session are few; this many would be a bug somewhere else. */
 const SESSION_RECORDS_AT_MOST = 1_000
 
@@ -189,8 +191,19 @@ function walk(search: Search, window: AuditWindow, count: number): Promise<Place
   })
 }
 
-/** The newest records of a window, asked one after the other. */
-function glance(search: Search, window: AuditWindow, count: number): Promise<PlacedRow[]> {
+/** The newest records of a window, asked one after the other for as long as they promise to fill the page. */
+async function glance(search: Search, window: AuditWindow, count: number): Promise<PlacedRow[]> {
+  const found = await ask(search, window, { newest: FIRST_GLANCED_AT, count })
+  const expected = found.length * (GLANCED_AT / FIRST_GLANCED_AT)
+  if (found.length === count || expected < count) return found
+  return ask(search, window, { newest: GLANCED_AT, count })
+}
+
+function ask(
+  search: Search,
+  window: AuditWindow,
+  { newest, count }: { newest: number; count: number },
+): Promise<PlacedRow[]> {
   const place = { ...search.place, window }
   return run(search, [window], {
     sql: `select r.at, r.seq, r.body, ${payloadIn(window)} as payload
@@ -198,7 +211,7 @@ function glance(search: Search, window: AuditWindow, count: number): Promise<Pla
                     from records r
                    where ${leading(place)}
                    order by r.at desc, r.seq desc
-                   limit ${GLANCED_AT}) as r
+                   limit ${newest}) as r
            where ${asked(place)}
            order by r.at desc, r.seq desc
            limit :count`,

@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
+import { IS_OUT } from './person.ts'
 import type { Scope } from './scope.ts'
 import { findSession } from './sessions.ts'
 import { preparedRows, rows, type Db } from './store.ts'
@@ -53,7 +54,7 @@ export const CLAIM = `
         and s.state = 'GRANTED'
         and s.ended_at is null
         and (s.end_at > clock_timestamp()) is not false
-        and p.disabled_at is null
+        and not ${IS_OUT}
         and d.disabled_at is null
         and d.databases && array['*', asked.database]
         and coalesce(cast(:most as integer), u.connection_limit) > (select count(*)

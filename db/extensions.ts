@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import { isUuid, type SessionId } from '../lib/ids.ts'
+import { IS_OUT } from './person.ts'
 import type { Scope } from './scope.ts'
 import { readerOf, VISIBLE } from './session-visibility.ts'
 import { parseRole, type RoleRow, type SessionRole } from './sessions.ts'
@@ -62,7 +63,7 @@ export async function listDecidableExtensions(
         and e.state = 'CREATED'
         and s.state = 'GRANTED'
         and s.end_at > now()
-        and s.requester_id <> cast(:person as uuid)
+        and not same_hands(s.requester_id, cast(:person as uuid))
         and exists (select
                       from extension_roles r
                       join group_members g on g.group_id = r.approver_group_id
@@ -112,12 +113,12 @@ const ROLES = `
                 from group_members m
                 join people p on p.id = m.person_id
                where m.group_id = r.approver_group_id
-                 and p.disabled_at is null) g on true
+                 and not ${IS_OUT}) g on true
        left join lateral (
               select json_agg(json_build_object(
                        'personId', a.person_id, 'by', a.person_name, 'at', a.at, 'comment', a.comment,
-                       'counts', p.disabled_at is null
-                                 and a.person_id <> s.requester_id
+                       'counts', not ${IS_OUT}
+                                 and not same_hands(a.person_id, s.requester_id)
                                  and exists (select
                                                from group_members m
                                               where m.group_id = r.approver_group_id

@@ -1,6 +1,7 @@
 import { isUuid } from '../lib/ids.ts'
 import { appendRecord, type Action } from './audit-log.ts'
 import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
+import { IS_OUT } from './person.ts'
 import { keepPolicyVersion } from './policy-versions.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
 import { findRow, getRow, rows, storeTime, type Db, type Transaction } from './store.ts'
@@ -23,7 +24,7 @@ export interface Member {
 const GROUP = `
        g.id, g.name, g.description,
        coalesce((select json_agg(json_build_object('id', p.id, 'username', p.username,
-                                                   'locked', p.disabled_at is not null)
+                                                   'locked', ${IS_OUT})
                         order by p.username)
                    from group_members m
                    join people p on p.id = m.person_id

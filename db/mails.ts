@@ -1,12 +1,13 @@
 import type { DateTime } from 'luxon'
 import { uuidv7, type SessionId } from '../lib/ids.ts'
+import { IS_OUT } from './person.ts'
 import { findRow, getRow, iso, preparedRows, rows, type Db, type Transaction } from './store.ts'
 
 /**
  * What a letter is about; broker/letters/letters.ts writes the sentences when it is sent, out of what the
  * store says then and of these facts: session_changed {change, by, reason, roles, votes} ·
  * session_ends_soon {minutes, end} · extension_waits and extension_decided {extension, ...} ·
- * proposal_waits {summary, by, path} · alert_raised {rule, title, storm}.
+ * proposal_waits {summary, by, path} · alert_raised {rule, title, storm} · password_link {link, purpose, by}.
  */
 export const MAIL_KINDS = [
   'waits_for_you',
@@ -16,6 +17,7 @@ export const MAIL_KINDS = [
   'extension_decided',
   'proposal_waits',
   'alert_raised',
+  'password_link',
 ] as const
 export type MailKind = (typeof MAIL_KINDS)[number]
 
@@ -28,6 +30,8 @@ export interface NewMail {
   readonly to: readonly string[]
   readonly sessionId?: SessionId
   readonly facts?: Readonly<Record<string, string>>
+  /** A secret of the letter, sealed to the broker; gone once the letter is sent or dropped. */
+  readonly sealed?: Buffer
   readonly dueAt: DateTime<true>
 }
 
@@ -54,17 +58,19 @@ export async function queueMails(
       key: mail.key,
       session_id: mail.sessionId ?? null,
       facts,
+      sealed: mail.sealed?.toString('hex') ?? null,
       due_at: iso(dueAt),
     })),
   )
   if (letters.length === 0) return
   await preparedRows(
     tx,
-    `insert into mails (id, organization_id, person_id, kind, key, session_id, facts, due_at)
-     select l.id, :organizationId, l.person_id, l.kind, l.key, l.session_id, l.facts, l.due_at
+    `insert into mails (id, organization_id, person_id, kind, key, session_id, facts, sealed, due_at)
+     select l.id, :organizationId, l.person_id, l.kind, l.key, l.session_id, l.facts,
+            decode(l.sealed, 'hex'), l.due_at
        from jsonb_to_recordset(cast(:letters as jsonb))
               as l (id uuid, person_id uuid, kind text, key text, session_id bigint, facts jsonb,
-                    due_at timestamptz)
+                    sealed text, due_at timestamptz)
          on conflict (person_id, kind, key) do nothing`,
     { organizationId, letters: JSON.stringify(letters) },
   )
@@ -78,6 +84,7 @@ export interface ClaimedMail {
   readonly key: string
   readonly sessionId: SessionId | null
   readonly facts: Readonly<Record<string, string>>
+  readonly sealed: Buffer | null
   readonly dueAt: DateTime<true>
   /** With this one; it proves that the claim is still ours, as every claim is a try. */
   readonly tries: number
@@ -115,9 +122,9 @@ export async function claimMails(
        returning *
      )
      select m.id, m.organization_id as "organizationId", m.kind, m.key, m.session_id as "sessionId",
-            m.facts, m.due_at as "dueAt", m.tries,
+            m.facts, m.sealed, m.due_at as "dueAt", m.tries,
             json_build_object('id', p.id, 'username', p.username, 'email', p.email,
-                              'disabled', p.disabled_at is not null,
+                              'disabled', ${IS_OUT},
                               'isAdmin', p.management_privilege = 'admin') as "to"
        from claimed m
        join people p on p.id = m.person_id
@@ -133,7 +140,7 @@ export async function noteSent(db: Db, { id, tries }: Held): Promise<boolean> {
   const sent = await findRow(
     db,
     `   update mails
-           set sent_at = now(), detail = null, held_until = null
+           set sent_at = now(), detail = null, held_until = null, sealed = null
          where id = :id
            and tries = :tries
            and sent_at is null
@@ -148,7 +155,7 @@ export async function dropMail(db: Db, { id, tries }: Held, detail: string): Pro
   await rows(
     db,
     `update mails
-        set dropped_at = now(), detail = :detail, held_until = null
+        set dropped_at = now(), detail = :detail, held_until = null, sealed = null
       where id = :id
         and tries = :tries
         and sent_at is null`,
@@ -181,7 +188,7 @@ export async function tidyMails(
   await rows(
     db,
     `update mails
-        set dropped_at = now(), held_until = null,
+        set dropped_at = now(), held_until = null, sealed = null,
             detail = concat('Not sent for ' || :giveUpDays || ' days.', ' ' || detail)
       where sent_at is null
         and dropped_at is null
@@ -204,7 +211,7 @@ export async function dropUnsendable(
   await rows(
     db,
     `update mails
-        set dropped_at = now(), detail = :detail
+        set dropped_at = now(), detail = :detail, sealed = null
       where sent_at is null
         and dropped_at is null
         and tries = 0
@@ -245,7 +252,7 @@ export async function listExtensionApprovers(db: Db, extensionId: string): Promi
         and e.state = 'CREATED'
         and r.state = 'PENDING'
         and r.approvals_needed > 0
-        and p.disabled_at is null
+        and not ${IS_OUT}
         and p.id <> e.requested_by
         and not exists (select
                           from extension_approvals a

@@ -1,120 +1,148 @@
-import type { DateTime } from 'luxon'
-import { appendRecord, type Action } from './audit-log.ts'
-import type { ManagementPrivilege, Person } from './person.ts'
-import { organizationIdOf, type Origin, type Scope } from './scope.ts'
-import { findRow, rows, storeTime, type Db, type Transaction } from './store.ts'
+import { AppError } from '../lib/errors.ts'
+import { endTokensOf } from './token-ends.ts'
+import { keepingAnAdmin } from './last-admin.ts'
+import { eraseFactors } from './mfa-factors.ts'
+import { getPerson } from './people.ts'
+import type { Person, WayOut } from './person.ts'
+import { recordPerson, type PersonRecord } from './person-record.ts'
+import type { Origin } from './scope.ts'
+import { endSignInsOf, recordLock } from './sign-ins.ts'
+import { findRow, rows, type Transaction } from './store.ts'
 
-/** Keeps a person out from this moment on, with its record; false where nothing changed. */
-export function lockPerson(tx: Transaction, origin: Origin, id: string): Promise<boolean> {
-  return recorded(tx, origin, {
-    action: 'user.locked',
-    changed: findRow(
-      tx,
-      `update people
-          set disabled_at = now()
-        where id = :id
-          and organization_id = :organization
-          and disabled_at is null
-    returning id, username`,
-      { id, organization: origin.organization.id },
-    ),
-  })
-}
+type Changing = (tx: Transaction, origin: Origin, id: string, reason?: string) => Promise<boolean>
+
+/**
+ * Keeps a person out for now, with its record: sign-ins end, tokens stop until they are unlocked.
+ * False where nothing changed, because they are out already. Errors: `last_admin`.
+ */
+export const lockPerson: Changing = (tx, origin, id, reason) =>
+  putOut(tx, origin, { id, reason, as: 'locked', action: 'user.locked', from: [null] })
 
 /** Lets a locked person in again, with its record; false where nothing changed. */
-export function unlockPerson(tx: Transaction, origin: Origin, id: string): Promise<boolean> {
-  return recorded(tx, origin, {
-    action: 'user.unlocked',
-    changed: findRow(
-      tx,
-      `update people
-          set disabled_at = null
-        where id = :id
-          and organization_id = :organization
-          and disabled_at is not null
-    returning id, username`,
-      { id, organization: origin.organization.id },
-    ),
+export const unlockPerson: Changing = (tx, origin, id, reason) =>
+  letIn(tx, origin, { id, reason, action: 'user.unlocked', from: ['locked'] })
+
+/**
+ * Ends an account for now, with its record: sign-ins end, and tokens for good. False where nothing
+ * changed, because it is disabled or deleted already. Errors: `last_admin`.
+ */
+export const disablePerson: Changing = (tx, origin, id, reason) =>
+  putOut(tx, origin, {
+    id,
+    reason,
+    as: 'disabled',
+    action: 'user.disabled',
+    from: [null, 'locked', 'expired'],
   })
+
+/** Gives a disabled or expired person their account back, with its record. Errors: `account_expired`. */
+export const enablePerson: Changing = (tx, origin, id, reason) =>
+  letIn(tx, origin, { id, reason, action: 'user.enabled', from: ['disabled', 'expired'] })
+
+/**
+ * Ends an account for good, with its record. The row stays, so that history keeps the name; what
+ * would let anybody in or reach them is erased, and the username is free again. False where nothing
+ * changed. Errors: `last_admin`.
+ */
+export const deletePerson: Changing = async (tx, origin, id, reason) => {
+  const isDeleted = await putOut(tx, origin, {
+    id,
+    reason,
+    as: 'deleted',
+    action: 'user.deleted',
+    from: [null, 'locked', 'disabled', 'expired'],
+  })
+  if (isDeleted) await erase(tx, id)
+  return isDeleted
 }
 
-/** What a person may do beside asking for access. */
-export interface Flags {
-  readonly auditUser: boolean
-  readonly managementPrivilege: ManagementPrivilege
+interface Change {
+  readonly id: string
+  readonly action: PersonRecord['action']
+  /** As what a person may be out before; null: not at all. */
+  readonly from: readonly Person['outAs'][]
+  readonly reason?: string | undefined
 }
 
-/** Changes what a person may do, with its record; false where nothing changed. */
-export function changeFlags(
+async function putOut(
   tx: Transaction,
   origin: Origin,
-  { person, flags }: { person: Person; flags: Flags },
+  { as, id, action, from, reason }: Change & { readonly as: Exclude<WayOut, 'expired'> },
 ): Promise<boolean> {
-  return recorded(tx, origin, {
-    action: 'user.role_changed',
-    details: {
-      audit_user: `${person.auditUser} -> ${flags.auditUser}`,
-      management_privilege: `${person.managementPrivilege} -> ${flags.managementPrivilege}`,
-    },
-    changed: findRow(
+  const changed = { organizationId: origin.organization.id, personId: id }
+  return keepingAnAdmin(tx, changed, async () => {
+    const before = await findChanging(tx, origin, { id, from })
+    if (before === undefined) return false
+    await rows(
       tx,
       `update people
-          set audit_user = :auditUser, management_privilege = :managementPrivilege
-        where id = :id
-          and organization_id = :organization
-          and (audit_user, management_privilege) is distinct from (:auditUser, :managementPrivilege)
-    returning id, username`,
-      { ...flags, id: person.id, organization: origin.organization.id },
-    ),
+          set disabled_at = coalesce(disabled_at, now()), out_as = :as,
+              deleted_at = case when cast(:as as text) = 'deleted' then now() end
+        where id = :id`,
+      { id, as },
+    )
+    await recordPerson(tx, origin, { action, person: before, reason, ...statuses(before, as) })
+    if (as === 'locked')
+      await recordLock(tx, origin, { action: 'auth.locked', person: before, reason })
+    await endSignInsOf(tx, origin, id, { as, reason })
+    if (as !== 'locked') await endTokensOf(tx, origin, { personId: id, reason })
+    return true
   })
 }
 
-/** Remembers that a person has just signed in. */
-export async function noteSignIn(db: Db, id: string): Promise<void> {
+async function letIn(
+  tx: Transaction,
+  origin: Origin,
+  { id, action, from, reason }: Change,
+): Promise<boolean> {
+  const person = await findChanging(tx, origin, { id, from })
+  if (person === undefined) return false
+  await rows(tx, `update people set disabled_at = null, out_as = null where id = :id`, { id })
+  const after = await getPerson(tx, id)
+  if (action === 'user.enabled' && after.outAs === 'expired') {
+    throw new AppError(
+      'account_expired',
+      `The expiration date of ${person.username} has passed: change it, and they are let in again.`,
+    )
+  }
+  await recordPerson(tx, origin, { action, person, reason, ...statuses(person, after.outAs) })
+  if (action === 'user.unlocked')
+    await recordLock(tx, origin, { action: 'auth.unlocked', person, reason })
+  return true
+}
+
+/** A person under their row lock; undefined where they are out in another way, or somebody else's. */
+async function findChanging(
+  tx: Transaction,
+  { organization }: Origin,
+  { id, from }: Pick<Change, 'id' | 'from'>,
+): Promise<Person | undefined> {
+  const there = await findRow<{ readonly id: string }>(
+    tx,
+    `select id
+       from people
+      where id = :id
+        and organization_id = :organization
+        for update`,
+    { id, organization: organization.id },
+  )
+  if (there === undefined) return undefined
+  const person = await getPerson(tx, id)
+  return from.includes(person.outAs) ? person : undefined
+}
+
+function statuses(before: Person, after: Person['outAs']) {
+  return { before: { status: before.outAs ?? 'active' }, after: { status: after ?? 'active' } }
+}
+
+async function erase(tx: Transaction, id: string): Promise<void> {
+  await rows(tx, `delete from password_links where person_id = :id`, { id })
+  await eraseFactors(tx, id)
   await rows(
-    db,
+    tx,
     `update people
-        set last_sign_in_at = now()
+        set email = null, password_hash = null, external_id = null, must_change_password = false
       where id = :id`,
     { id },
   )
-}
-
-/** When people of the scope last signed in, by person id; absent means never. */
-export async function listLastSignIns(
-  db: Db,
-  scope: Scope,
-): Promise<ReadonlyMap<string, DateTime<true>>> {
-  const found = await rows<{ id: string; at: DateTime<true> }>(
-    db,
-    `select p.id, p.last_sign_in_at as at
-       from people p
-      where p.last_sign_in_at is not null
-        and p.organization_id = coalesce(cast(:organization as uuid), p.organization_id)`,
-    { organization: organizationIdOf(scope) },
-  )
-  return new Map(found.map(({ id, at }) => [id, at]))
-}
-
-interface PersonChange {
-  readonly action: Action
-  readonly changed: Promise<{ readonly id: string; readonly username: string } | undefined>
-  readonly details?: Readonly<Record<string, string>>
-}
-
-async function recorded(
-  tx: Transaction,
-  origin: Origin,
-  { action, changed, details }: PersonChange,
-): Promise<boolean> {
-  const person = await changed
-  if (person === undefined) return false
-  await appendRecord(tx, origin, await storeTime(tx), {
-    action,
-    area: 'users',
-    subject: { type: 'user', id: person.id, name: person.username },
-    outcome: 'ok',
-    ...(details === undefined ? {} : { details }),
-  })
-  return true
 }

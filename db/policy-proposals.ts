@@ -1,6 +1,7 @@
 import type { DateTime } from 'luxon'
 import { uuidv7 } from '../lib/ids.ts'
 import { appendRecord } from './audit-log.ts'
+import { IS_OUT } from './person.ts'
 import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
 import { factsOf, saidRole, termsOf, type Role, type RoleTerms } from './roles.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
@@ -31,7 +32,7 @@ const PROPOSAL = `
                                     'dataSource', json_build_object('id', d.id, 'name', d.name)) as role,
             c.change, c.summary,
             json_build_object('id', p.id, 'username', p.username,
-                              'isAdmin', p.disabled_at is null and p.management_privilege = 'admin') as "proposedBy",
+                              'isAdmin', not ${IS_OUT} and p.management_privilege = 'admin') as "proposedBy",
             c.proposed_at as "proposedAt", c.outcome, q.username as "decidedBy", c.decided_at as "decidedAt"
        from policy_proposals c
        join roles r on r.id = c.role_id
@@ -161,7 +162,7 @@ export async function listOtherAdmins(
        from people p
       where p.organization_id = coalesce(cast(:organization as uuid), p.organization_id)
         and p.management_privilege = 'admin'
-        and p.disabled_at is null
+        and not ${IS_OUT}
         and p.id <> :personId
       order by p.username`,
     { organization: organizationIdOf(scope), personId },

@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import { appendRecord } from './audit-log.ts'
+import { IS_OUT } from './person.ts'
 import { detailsOf, differencesBetween, sayDifferences } from './policy-facts.ts'
 import { keepPolicyVersion } from './policy-versions.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
@@ -67,7 +68,7 @@ const ROLE = `
                    from group_members m
                    join people p on p.id = m.person_id
                   where m.group_id = r.approver_group_id
-                    and p.disabled_at is null), '[]') as approvers,
+                    and not ${IS_OUT}), '[]') as approvers,
        r.approvals_needed as "approvalsNeeded", r.default_minutes as "defaultMinutes",
        r.maximum_minutes as "maximumMinutes", r.dangerous,
        coalesce((select c.dangers

@@ -71,6 +71,51 @@ grant select on allowed_moves to daypass_broker
 
 grant select on allowed_moves to daypass_portal
 
+table application_hands (
+  application_id uuid not null,
+  person_id uuid not null,
+  organization_id uuid not null,
+  constraint application_hands_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(person_id),
+  constraint application_hands_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint application_hands_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint application_hands_pkey PRIMARY KEY (application_id, person_id)
+)
+
+grant select on application_hands to daypass_broker
+
+grant insert, select on application_hands to daypass_portal
+
+table application_uses (
+  application_id uuid not null,
+  client_ip text not null,
+  noted_at timestamp(3) with time zone not null default now(),
+  constraint application_uses_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(person_id),
+  constraint application_uses_pkey PRIMARY KEY (application_id, client_ip)
+)
+
+grant delete, insert, select, update on application_uses to daypass_portal
+
+table applications (
+  person_id uuid not null,
+  organization_id uuid not null,
+  purpose text not null default ''::text,
+  owner_id uuid not null,
+  created_by uuid,
+  created_at timestamp(3) with time zone not null default now(),
+  constraint applications_created_by_fkey FOREIGN KEY (created_by) REFERENCES people(id),
+  constraint applications_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint applications_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES people(id),
+  constraint applications_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint applications_pkey PRIMARY KEY (person_id),
+  constraint purposes_are_short CHECK ((char_length(purpose) <= 1000))
+)
+
+CREATE INDEX applications_by_organization ON public.applications USING btree (organization_id)
+
+grant insert, select on applications to daypass_portal
+
+grant update (owner_id, purpose) on applications to daypass_portal
+
 table catalog_snapshots (
   id bigint not null generated always as identity,
   organization_id uuid not null,
@@ -323,6 +368,18 @@ grant select on groups to daypass_broker
 
 grant insert, select, update on groups to daypass_portal
 
+table mail_service (
+  only_row boolean not null default true,
+  is_open boolean not null,
+  announced_at timestamp(3) with time zone not null default now(),
+  constraint mail_service_pkey PRIMARY KEY (only_row),
+  constraint there_is_one_mail_service CHECK (only_row)
+)
+
+grant insert, select, update on mail_service to daypass_broker
+
+grant select on mail_service to daypass_portal
+
 table mails (
   id uuid not null,
   organization_id uuid not null,
@@ -337,11 +394,13 @@ table mails (
   held_until timestamp(3) with time zone,
   sent_at timestamp(3) with time zone,
   dropped_at timestamp(3) with time zone,
+  sealed bytea,
   constraint letters_are_written_once UNIQUE (person_id, kind, key),
   constraint mails_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint mails_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
   constraint mails_pkey PRIMARY KEY (id),
-  constraint mails_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id)
+  constraint mails_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id),
+  constraint secrets_leave_with_their_letters CHECK (((sealed IS NULL) OR ((sent_at IS NULL) AND (dropped_at IS NULL))))
 )
 
 CREATE INDEX mails_by_session ON public.mails USING btree (session_id) WHERE (session_id IS NOT NULL)
@@ -350,11 +409,102 @@ CREATE INDEX mails_to_send ON public.mails USING btree (due_at) WHERE ((sent_at 
 
 grant delete, insert, select on mails to daypass_broker
 
-grant update (detail, dropped_at, held_until, sent_at, tries) on mails to daypass_broker
+grant update (detail, dropped_at, held_until, sealed, sent_at, tries) on mails to daypass_broker
 
 grant insert on mails to daypass_portal
 
 grant select (dropped_at, due_at, id, key, kind, organization_id, person_id, sent_at) on mails to daypass_portal
+
+table mfa_challenges (
+  challenge text not null,
+  person_id uuid not null,
+  purpose text not null,
+  expires_at timestamp(3) with time zone not null,
+  constraint challenges_have_purposes CHECK ((purpose = ANY (ARRAY['add'::text, 'prove'::text]))),
+  constraint mfa_challenges_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint mfa_challenges_pkey PRIMARY KEY (challenge)
+)
+
+CREATE INDEX challenges_by_expiry ON public.mfa_challenges USING btree (expires_at)
+
+CREATE INDEX challenges_by_person ON public.mfa_challenges USING btree (person_id)
+
+grant delete, insert, select on mfa_challenges to daypass_portal
+
+table mfa_passkeys (
+  id uuid not null default gen_random_uuid(),
+  organization_id uuid not null,
+  person_id uuid not null,
+  name text not null,
+  credential_id text not null,
+  public_key bytea not null,
+  counter bigint not null,
+  transports text[] not null default '{}'::text[],
+  created_at timestamp(3) with time zone not null default now(),
+  last_used_at timestamp(3) with time zone,
+  constraint mfa_passkeys_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint mfa_passkeys_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint mfa_passkeys_pkey PRIMARY KEY (id),
+  constraint passkeys_are_of_one UNIQUE (credential_id),
+  constraint passkeys_have_names CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+)
+
+CREATE INDEX passkeys_by_person ON public.mfa_passkeys USING btree (person_id)
+
+grant delete, insert, select, update on mfa_passkeys to daypass_portal
+
+table mfa_policies (
+  organization_id uuid not null,
+  required_for text not null default 'nobody'::text,
+  step_up text[] not null default '{}'::text[],
+  totp boolean not null default true,
+  trusted_ranges cidr[] not null default '{}'::cidr[],
+  trusted_mode text not null default 'skip'::text,
+  changed_at timestamp(3) with time zone not null default now(),
+  constraint mfa_policies_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint mfa_policies_pkey PRIMARY KEY (organization_id),
+  constraint second_factors_are_asked_of CHECK ((required_for = ANY (ARRAY['nobody'::text, 'admins'::text, 'approvers'::text, 'everyone'::text]))),
+  constraint steps_up_are_known CHECK ((step_up <@ ARRAY['approve'::text, 'terminate'::text, 'download'::text])),
+  constraint trusted_modes_are_known CHECK ((trusted_mode = ANY (ARRAY['skip'::text, 'only'::text])))
+)
+
+grant insert, select, update on mfa_policies to daypass_portal
+
+table mfa_recovery_codes (
+  hash bytea not null,
+  organization_id uuid not null,
+  person_id uuid not null,
+  made_at timestamp(3) with time zone not null default now(),
+  used_at timestamp(3) with time zone,
+  constraint mfa_recovery_codes_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint mfa_recovery_codes_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint mfa_recovery_codes_pkey PRIMARY KEY (hash)
+)
+
+CREATE INDEX recovery_codes_by_person ON public.mfa_recovery_codes USING btree (person_id)
+
+grant delete, insert, select, update on mfa_recovery_codes to daypass_portal
+
+table mfa_totp (
+  id uuid not null,
+  organization_id uuid not null,
+  person_id uuid not null,
+  sealed bytea not null,
+  created_at timestamp(3) with time zone not null default now(),
+  confirmed_at timestamp(3) with time zone,
+  last_step bigint,
+  last_used_at timestamp(3) with time zone,
+  constraint codes_confirm CHECK (((confirmed_at IS NULL) = (last_step IS NULL))),
+  constraint mfa_totp_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint mfa_totp_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint mfa_totp_pkey PRIMARY KEY (id)
+)
+
+CREATE UNIQUE INDEX one_app_counts ON public.mfa_totp USING btree (person_id) WHERE (confirmed_at IS NOT NULL)
+
+CREATE UNIQUE INDEX one_app_is_tried ON public.mfa_totp USING btree (person_id) WHERE (confirmed_at IS NULL)
+
+grant delete, insert, select, update on mfa_totp to daypass_portal
 
 table migrations (
   id integer not null default nextval('migrations_id_seq'::regclass),
@@ -402,6 +552,33 @@ grant update (recording_months, request_life_minutes) on organizations to daypas
 
 grant select on organizations to daypass_proxy
 
+table password_links (
+  id uuid not null default gen_random_uuid(),
+  organization_id uuid not null,
+  person_id uuid,
+  purpose text not null,
+  hash bytea not null,
+  created_by uuid,
+  created_at timestamp(3) with time zone not null default now(),
+  expires_at timestamp(3) with time zone not null,
+  used_at timestamp(3) with time zone,
+  constraint link_hashes_are_unique UNIQUE (hash),
+  constraint link_purposes_are_known CHECK ((purpose = ANY (ARRAY['setup'::text, 'invitation'::text, 'reset'::text]))),
+  constraint only_setup_is_for_nobody CHECK (((person_id IS NULL) = (purpose = 'setup'::text))),
+  constraint password_links_created_by_fkey FOREIGN KEY (created_by) REFERENCES people(id),
+  constraint password_links_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint password_links_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint password_links_pkey PRIMARY KEY (id)
+)
+
+CREATE INDEX password_links_by_person ON public.password_links USING btree (person_id)
+
+CREATE INDEX setup_links ON public.password_links USING btree (purpose) WHERE (purpose = 'setup'::text)
+
+grant select (expires_at, id, used_at) on password_links to daypass_broker
+
+grant delete, insert, select, update on password_links to daypass_portal
+
 table people (
   id uuid not null default gen_random_uuid(),
   organization_id uuid not null,
@@ -416,21 +593,41 @@ table people (
   disabled_at timestamp(3) with time zone,
   last_sign_in_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone not null default now(),
+  out_as text,
+  expires_at timestamp(3) with time zone,
+  deleted_at timestamp(3) with time zone,
+  must_change_password boolean not null default false,
+  password_changed_at timestamp(3) with time zone,
+  external_id text,
+  may_end_sign_ins boolean not null default false,
+  constraint a_way_out_has_a_time CHECK (((out_as IS NULL) OR (disabled_at IS NOT NULL))),
+  constraint applications_never_sign_in CHECK (((kind = 'person'::text) OR ((password_hash IS NULL) AND (NOT portal_user)))),
   constraint display_names_are_short CHECK (((char_length(display_name) >= 1) AND (char_length(display_name) <= 200))),
+  constraint external_ids_are_short CHECK (((char_length(external_id) >= 1) AND (char_length(external_id) <= 200))),
   constraint people_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint people_pkey PRIMARY KEY (id),
   constraint person_kinds_are_known CHECK ((kind = ANY (ARRAY['person'::text, 'service'::text]))),
   constraint privileges_are_known CHECK ((management_privilege = ANY (ARRAY['none'::text, 'read_only'::text, 'admin'::text]))),
-  constraint usernames_are_plain CHECK ((username ~ '^[a-z0-9][a-z0-9._@-]{0,62}$'::text))
+  constraint usernames_are_plain CHECK ((username ~ '^[a-z0-9][a-z0-9._@-]{0,62}$'::text)),
+  constraint ways_out_are_known CHECK ((out_as = ANY (ARRAY['locked'::text, 'disabled'::text, 'expired'::text, 'deleted'::text]))),
+  constraint who_is_deleted_is_out CHECK (((deleted_at IS NULL) OR (disabled_at IS NOT NULL)))
 )
 
-CREATE UNIQUE INDEX usernames_are_unique ON public.people USING btree (lower(username))
+CREATE UNIQUE INDEX external_ids_are_unique ON public.people USING btree (organization_id, external_id) WHERE ((external_id IS NOT NULL) AND (deleted_at IS NULL))
 
-grant select (audit_user, created_at, disabled_at, display_name, email, id, kind, management_privilege, organization_id, portal_user, username) on people to daypass_broker
+CREATE INDEX people_by_email ON public.people USING btree (lower(email)) WHERE (email IS NOT NULL)
+
+CREATE INDEX people_by_expiry ON public.people USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (disabled_at IS NULL))
+
+CREATE UNIQUE INDEX usernames_are_unique ON public.people USING btree (lower(username)) WHERE (deleted_at IS NULL)
+
+grant select (audit_user, created_at, deleted_at, disabled_at, display_name, email, expires_at, id, kind, management_privilege, may_end_sign_ins, must_change_password, organization_id, out_as, password_changed_at, portal_user, username) on people to daypass_broker
+
+grant update (disabled_at, out_as) on people to daypass_broker
 
 grant insert, select, update on people to daypass_portal
 
-grant select (disabled_at, display_name, id, organization_id, username) on people to daypass_proxy
+grant select (deleted_at, disabled_at, display_name, expires_at, id, organization_id, username) on people to daypass_proxy
 
 table person_preferences (
   person_id uuid not null,
@@ -500,7 +697,7 @@ table record_payloads (
   at timestamp(3) with time zone not null,
   organization_id uuid not null,
   payload jsonb not null,
-  keys bigint[] not null default '{}'::bigint[],
+  keys integer[] not null default '{}'::integer[],
   constraint record_payloads_pkey PRIMARY KEY (at, seq)
 ) partition by RANGE (at)
 
@@ -519,7 +716,7 @@ table record_payloads_default (
   at timestamp(3) with time zone not null,
   organization_id uuid not null,
   payload jsonb not null,
-  keys bigint[] not null default '{}'::bigint[]
+  keys integer[] not null default '{}'::integer[]
 )
 
 table records (
@@ -554,8 +751,6 @@ table records (
   constraint states_are_known CHECK ((state = ANY (ARRAY['CREATED'::text, 'APPROVED'::text, 'GRANTED'::text, 'DENIED'::text, 'EXPIRED'::text, 'CANCELED'::text, 'TERMINATED'::text])))
 ) partition by RANGE (at)
 
-CREATE INDEX records_by_area ON ONLY public.records USING btree (organization_id, area, at, seq)
-
 CREATE INDEX records_by_choice ON ONLY public.records USING btree (organization_id, action, area, state, at, seq)
 
 CREATE INDEX records_by_event ON ONLY public.records USING btree (event_id)
@@ -564,11 +759,15 @@ CREATE INDEX records_by_organization ON ONLY public.records USING btree (organiz
 
 CREATE INDEX records_by_session ON ONLY public.records USING btree (session_id, at, seq)
 
+CREATE INDEX records_by_sign_in ON ONLY public.records USING btree (sign_in_id, at, seq) WHERE (sign_in_id IS NOT NULL)
+
 CREATE INDEX records_by_values ON ONLY public.records USING gin (record_keys(organization_id, action, area, scope, state, actor_name, requester, roles, username, data_source, subject, company, account_id), search gin_trgm_ops) WITH (gin_pending_list_limit='1024')
 
 CREATE INDEX state_records ON ONLY public.records USING btree (organization_id, at, seq) WHERE (state IS NOT NULL)
 
 CREATE INDEX state_records_by_state ON ONLY public.records USING btree (organization_id, state, at, seq) WHERE (state IS NOT NULL)
+
+CREATE INDEX task_records ON ONLY public.records USING btree (at, seq) WHERE (area = 'tasks'::text)
 
 grant select on records to daypass_auditor
 
@@ -1024,16 +1223,63 @@ grant insert, select, update on settings to daypass_portal
 
 grant select on settings to daypass_proxy
 
-table sign_ins (
+table sign_in_cookies (
   sid text not null,
   sess json not null,
   expire timestamp(3) with time zone not null,
-  constraint sign_ins_pkey PRIMARY KEY (sid)
+  constraint sign_in_cookies_pkey PRIMARY KEY (sid)
 )
 
-CREATE INDEX sign_ins_by_expiry ON public.sign_ins USING btree (expire)
+CREATE INDEX sign_in_cookies_by_expiry ON public.sign_in_cookies USING btree (expire)
 
-grant delete, insert, select, update on sign_ins to daypass_portal
+grant delete, insert, select, update on sign_in_cookies to daypass_portal
+
+table sign_in_tries (
+  key character varying(255) not null,
+  points integer not null default 0,
+  expire bigint,
+  constraint sign_in_tries_pkey PRIMARY KEY (key)
+)
+
+CREATE INDEX sign_in_tries_by_expiry ON public.sign_in_tries USING btree (expire)
+
+grant delete, insert, select, update on sign_in_tries to daypass_portal
+
+table sign_ins (
+  id uuid not null,
+  organization_id uuid not null,
+  person_id uuid not null,
+  auth_method text not null,
+  client_ip text,
+  host text,
+  user_agent text,
+  started_at timestamp(3) with time zone not null default now(),
+  last_seen_at timestamp(3) with time zone not null default now(),
+  expires_at timestamp(3) with time zone not null,
+  ended_at timestamp(3) with time zone,
+  ended_as text,
+  ended_by uuid,
+  end_reason text,
+  second_factor_at timestamp(3) with time zone,
+  constraint ends_of_sign_ins_are_known CHECK ((ended_as = ANY (ARRAY['signed_out'::text, 'expired'::text, 'terminated'::text, 'locked'::text, 'disabled'::text, 'deleted'::text, 'password_changed'::text]))),
+  constraint sign_ins_end_somehow CHECK (((ended_at IS NULL) = (ended_as IS NULL))),
+  constraint sign_ins_ended_by_fkey FOREIGN KEY (ended_by) REFERENCES people(id),
+  constraint sign_ins_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
+  constraint sign_ins_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
+  constraint sign_ins_pkey PRIMARY KEY (id)
+)
+
+CREATE INDEX live_sign_ins ON public.sign_ins USING btree (organization_id, person_id) WHERE (ended_at IS NULL)
+
+CREATE INDEX sign_ins_by_person ON public.sign_ins USING btree (person_id, started_at DESC)
+
+CREATE INDEX sign_ins_by_start ON public.sign_ins USING btree (organization_id, started_at DESC, id)
+
+grant update (end_reason, ended_as, ended_at, ended_by) on sign_ins to daypass_broker
+
+grant select (ended_at, expires_at, id, organization_id, person_id) on sign_ins to daypass_broker
+
+grant insert, select, update on sign_ins to daypass_portal
 
 table statements (
   session_id bigint not null,
@@ -1109,14 +1355,29 @@ table tokens (
   created_at timestamp(3) with time zone not null default now(),
   last_used_at timestamp(3) with time zone,
   ended_at timestamp(3) with time zone,
+  scopes text[] not null,
+  expires_at timestamp(3) with time zone,
+  prefix text,
+  suffix text,
+  created_by uuid,
+  last_used_ip text,
+  ended_by uuid,
+  constraint only_an_ended_token_has_an_ender CHECK (((ended_by IS NULL) OR (ended_at IS NOT NULL))),
   constraint token_hashes_are_unique UNIQUE (hash),
   constraint token_names_are_short CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200))),
+  constraint token_scopes_are_known CHECK (((scopes <@ ARRAY['request'::text, 'approve'::text, 'audit'::text, 'admin'::text]) AND (cardinality(scopes) > 0))),
+  constraint tokens_created_by_fkey FOREIGN KEY (created_by) REFERENCES people(id),
+  constraint tokens_ended_by_fkey FOREIGN KEY (ended_by) REFERENCES people(id),
   constraint tokens_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES organizations(id),
   constraint tokens_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id),
   constraint tokens_pkey PRIMARY KEY (id)
 )
 
-grant insert, select, update on tokens to daypass_portal
+CREATE INDEX tokens_by_person ON public.tokens USING btree (person_id, created_at DESC)
+
+grant insert, select on tokens to daypass_portal
+
+grant update (ended_at, ended_by, last_used_at, last_used_ip) on tokens to daypass_portal
 
 CREATE OR REPLACE FUNCTION public.add_partitions(month date)
  RETURNS integer
@@ -1321,11 +1582,11 @@ AS $function$
 $function$
 
 
-CREATE OR REPLACE FUNCTION public.payload_keys(keys bigint[], organization uuid, payload jsonb)
- RETURNS bigint[]
+CREATE OR REPLACE FUNCTION public.payload_keys(keys integer[], organization uuid, payload jsonb)
+ RETURNS integer[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN array_remove((keys || record_key(organization, 'client ip'::text, (payload #>> '{client_ip,value}'::text[]))), NULL::bigint)
+RETURN array_remove((keys || value_keys(organization, 'client ip'::text, lower((payload #>> '{client_ip,value}'::text[])))), NULL::integer)
 
 
 CREATE OR REPLACE FUNCTION public.payload_search(payload jsonb)
@@ -1390,36 +1651,46 @@ $function$
 
 
 CREATE OR REPLACE FUNCTION public.record_key(organization uuid, kind text, value text)
- RETURNS bigint
+ RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN hashtextextended(((kind || ':'::text) || lower(value)), uuid_hash_extended(organization, (0)::bigint))
+RETURN ((hashtextextended(((kind || ':'::text) || value), uuid_hash_extended(organization, (0)::bigint)) >> 32))::integer
 
 
 CREATE OR REPLACE FUNCTION public.record_keys(organization uuid, action text, area text, scope text, state text, actor text, requester text, roles text[], username text, data_source text, subject text, company text, account_id text)
- RETURNS bigint[]
+ RETURNS integer[]
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
 AS $function$
 declare
-  keys bigint[] := array_remove(array[
-    public.record_key(organization, 'action', action),
-    public.record_key(organization, 'area', area),
-    public.record_key(organization, 'scope', scope),
-    public.record_key(organization, 'state', state),
-    public.record_key(organization, 'actor', actor),
-    public.record_key(organization, 'requester', requester),
-    public.record_key(organization, 'username', username),
-    public.record_key(organization, 'data source', data_source),
-    public.record_key(organization, 'subject', subject),
-    public.record_key(organization, 'company', company),
-    public.record_key(organization, 'account', account_id)], null);
+  keys integer[];
   role text;
 begin
+  -- once, and not for each of a value's keys
+  action := lower(action);
+  actor := lower(actor);
+  requester := lower(requester);
+  username := lower(username);
+  data_source := lower(data_source);
+  subject := lower(subject);
+  company := lower(company);
+  account_id := lower(account_id);
+  keys := array[public.record_key(organization, 'area', lower(area)),
+                public.record_key(organization, 'scope', lower(scope)),
+                public.record_key(organization, 'state', lower(state))]
+          || public.value_keys(organization, 'action', action)
+          || public.value_keys(organization, 'actor', actor)
+          || public.value_keys(organization, 'requester', requester)
+          || public.value_keys(organization, 'username', username)
+          || public.value_keys(organization, 'data source', data_source)
+          || public.value_keys(organization, 'subject', subject)
+          || public.value_keys(organization, 'company', company)
+          || public.value_keys(organization, 'account', account_id);
   foreach role in array roles loop
-    keys := keys || public.record_key(organization, 'role', role);
+    role := lower(role);
+    keys := keys || public.value_keys(organization, 'role', role);
   end loop;
-  return keys;
+  return array_remove(keys, null);
 end
 $function$
 
@@ -1446,4 +1717,33 @@ begin
                || details);
 end
 $function$
+
+
+CREATE OR REPLACE FUNCTION public.record_start(organization uuid, kind text, value text, size integer)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (char_length(value) >= size) THEN record_key(organization, ((kind || '^'::text) || (size)::text), "left"(value, size)) ELSE NULL::integer END
+
+
+CREATE OR REPLACE FUNCTION public.same_hands(one uuid, other uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select one = other
+      or exists (select from application_hands h
+                  where (h.application_id, h.person_id) in ((one, other), (other, one)))
+      or exists (select from application_hands a
+                   join application_hands b using (person_id)
+                  where a.application_id = one
+                    and b.application_id = other)
+$function$
+
+
+CREATE OR REPLACE FUNCTION public.value_keys(organization uuid, kind text, value text)
+ RETURNS integer[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ARRAY[record_key(organization, kind, value), record_start(organization, kind, value, 1), record_start(organization, kind, value, 3), record_start(organization, kind, value, 6)]
 

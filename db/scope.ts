@@ -17,13 +17,16 @@ export interface PartScope {
   readonly part: 'portal' | 'broker' | 'proxy' | 'operator'
 }
 
+/** How a person proves to the portal's pages who they are. */
+export type SignInMethod = 'password' | 'oidc' | 'saml' | 'ldap'
+
 /** Where an action came from: what a record says of it beside the actor. */
 export interface Origin {
   readonly actor: Actor
   readonly organization: Organization
   /** Ties together the records of one request, tick or connection. */
   readonly correlationId: string
-  readonly authMethod?: 'password' | 'token' | 'scram'
+  readonly authMethod?: SignInMethod | 'token' | 'scram'
   readonly signInId?: string
   readonly tokenId?: string
   readonly clientIp?: string

@@ -1,6 +1,7 @@
 import type { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import type { AlertRule } from './alerts.ts'
+import { IS_OUT } from './person.ts'
 import type { SessionState } from './sessions.ts'
 import { findRow, preparedRows, rows, type Db } from './store.ts'
 
@@ -35,12 +36,26 @@ export async function listOrphaned(db: Db, limit: number): Promise<SessionId[]> 
        from sessions s
        join people p on p.id = s.requester_id
       where s.state in ('CREATED', 'APPROVED', 'GRANTED')
-        and p.disabled_at is not null
+        and ${IS_OUT}
       order by s.id
       limit :limit`,
     { limit },
   )
   return due.map(({ id }) => id)
+}
+
+/** Requests of one person that wait for approval or for their start, oldest first. */
+export async function listWaitingOf(db: Db, requesterId: string): Promise<SessionId[]> {
+  const waiting = await preparedRows<Due>(
+    db,
+    `select id
+       from sessions
+      where requester_id = :requesterId
+        and state in ('CREATED', 'APPROVED')
+      order by id`,
+    { requesterId },
+  )
+  return waiting.map(({ id }) => id)
 }
 
 /** Writes the jobs that the state of things demands and that are not there, whatever lost them. */

@@ -26,7 +26,7 @@ export const VISIBLE = `
 export const DECIDABLE = `
             s.state = 'CREATED'
         and s.dies_at > now()
-        and s.requester_id <> cast(:person as uuid)
+        and not same_hands(s.requester_id, cast(:person as uuid))
         and exists (select
                       from session_roles r
                       join group_members g on g.group_id = r.approver_group_id

@@ -1,6 +1,7 @@
 import { DateTime } from 'luxon'
 import type { SessionId } from '../lib/ids.ts'
 import type { Scope } from './scope.ts'
+import { IS_OUT } from './person.ts'
 import type { Approval, Session, SessionRole, SessionState } from './session.ts'
 import { LOGIN_LEFT, type Removal } from './removals.ts'
 import { DECIDABLE, readerOf, VISIBLE } from './session-visibility.ts'
@@ -123,12 +124,12 @@ const ROLES = `
                 from group_members m
                 join people p on p.id = m.person_id
                where m.group_id = r.approver_group_id
-                 and p.disabled_at is null) g on true
+                 and not ${IS_OUT}) g on true
        left join lateral (
               select json_agg(json_build_object(
                        'personId', a.person_id, 'by', a.person_name, 'at', a.at, 'comment', a.comment,
-                       'counts', p.disabled_at is null
-                                 and a.person_id <> s.requester_id
+                       'counts', not ${IS_OUT}
+                                 and not same_hands(a.person_id, s.requester_id)
                                  and a.request_hash = s.request_hash
                                  and exists (select
                                                from group_members m
@@ -158,7 +159,7 @@ const ANY_SESSION = `
      select s.id, s.uuid, s.organization_id as "organizationId", s.state, s.state_since as "stateSince",
             s.move_count as "moveCount", s.data_source_id as "dataSourceId", d.name as "dataSourceName",
             s.requester_id as "requesterId", p.username as "requesterUsername",
-            p.display_name as "requesterName", p.disabled_at is not null as "requesterDisabled",
+            p.display_name as "requesterName", ${IS_OUT} as "requesterDisabled",
             s.justification, s.start_at as "start", s.end_at as "end", s.minutes,
             s.request_hash as "requestHash", s.created_at as "createdAt", s.dies_at as "diesAt",
             s.username, s.granted_at as "grantedAt", s.ended_at as "endedAt",

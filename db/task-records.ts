@@ -15,6 +15,7 @@ export const TASKS = [
   'check',
   'mail',
   'retention',
+  'accounts',
 ] as const
 export type Task = (typeof TASKS)[number]
 

@@ -4,8 +4,9 @@ import { AppError } from '../lib/errors.ts'
 /** Longer than any page takes and than the store's connect deadline, shorter than people wait. */
 const ANSWER_WITHIN_MS = 10_000
 
-/** A download counts what it holds before its first byte; it has deadlines of its own. */
-const UNHURRIED = /\/(audit|sessions\/\d+\/statements)\/download\/?$/i
+/** A download counts what it holds before its first byte, an import writes thousands of records: they have deadlines of their own. */
+const UNHURRIED =
+  /\/(?:(?:audit|sessions\/\d+\/statements)\/download|users\/import(?:\/confirmation)?)\/?$/i
 
 /**
  * Answers `store_silent` where a request gets no answer in time: a store that is frozen, or behind a

@@ -16,6 +16,10 @@ export interface PortalDeps {
   readonly answerWithinMs?: number | undefined
   /** How long a page with its records waits for their counts, in milliseconds; its script asks again for longer. */
   readonly countWithinMs?: number | undefined
+  /** How long a sign-in waits for its try to be counted, in milliseconds; without a count it is refused. */
+  readonly countTriesWithinMs?: number | undefined
+  /** Says what an address is called; the DNS unless given. */
+  readonly findHostName?: ((address: string) => Promise<string | undefined>) | undefined
   /** Shown on the sign-in page of a demo, and nowhere else. */
   readonly demoAccounts?: readonly DemoAccount[] | undefined
 }

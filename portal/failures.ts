@@ -27,7 +27,6 @@ export function answerProblem(deps: PortalDeps): ErrorRequestHandler {
     }
     const { status, code, sentence, mistakes } = failure
     announce(res, failure)
-    if (status === 401) res.set('www-authenticate', challengeFor(code))
     const problem = {
       type: 'about:blank',
       title: STATUS_CODES[status] ?? 'Error',
@@ -44,7 +43,15 @@ export function answerProblem(deps: PortalDeps): ErrorRequestHandler {
 /** RFC 6750, 3: a token that was wrong is told apart from one that was not sent. */
 function challengeFor(code: string): string {
   const realm = 'Bearer realm="Daypass"'
-  return code === 'token_not_valid' ? `${realm}, error="invalid_token"` : realm
+  const error = TOKEN_ERRORS[code]
+  return error === undefined ? realm : `${realm}, error="${error}"`
+}
+
+/** RFC 6750, 3.1. */
+const TOKEN_ERRORS: Readonly<Record<string, string>> = {
+  token_not_valid: 'invalid_token',
+  token_expired: 'invalid_token',
+  scope_missing: 'insufficient_scope',
 }
 
 /** Answers with the error page, whatever went wrong; it needs no store when that is what failed. */
@@ -106,13 +113,17 @@ const HEADINGS: Readonly<Record<number, string>> = {
   503: 'Back in a moment',
 }
 
-function announce(res: Response, { status, retryAfter }: Failure): void {
+/** Says the status, and when trying again makes sense. */
+export function announce(res: Response, { status, code, retryAfter }: Failure): void {
   res.status(status).set('cache-control', 'no-store')
+  if (status === 401 || code === 'scope_missing') {
+    res.set('www-authenticate', challengeFor(code))
+  }
   if (retryAfter !== undefined) res.set('retry-after', String(retryAfter))
 }
 
 /** What we didn't foresee is our fault and goes to the log whole; who may not do something is recorded. */
-async function noted(deps: PortalDeps, req: Request, thrown: unknown): Promise<Failure> {
+export async function noted(deps: PortalDeps, req: Request, thrown: unknown): Promise<Failure> {
   const failure = failureOf(thrown)
   if (failure.status < 500) {
     await recordRefusal(deps, req, failure)

@@ -3,10 +3,12 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Express } from 'express'
 import type { Config } from '../config.ts'
+import { isSetUp } from '../db/first-admin.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { createApp } from './app.ts'
 import type { PortalDeps } from './deps.ts'
 import { readyDecoy } from './passwords.ts'
+import { keepEndingSignIns } from './sign-in-expiry.ts'
 
 /** How long open requests may take to finish when the portal stops, in milliseconds. */
 const DRAIN_MS = 5_000
@@ -16,9 +18,11 @@ export async function startPortal(deps: PortalDeps): Promise<{ readonly url: str
   const { config, shutdown } = deps
   warnOfLostCookies(deps)
   await readyDecoy()
+  await warnOfNoAdmin(deps)
   const server = await createServerFor(config, createApp(deps))
   const port = await listen(server, config.portal)
   shutdown.onClose('portal', () => drain(server))
+  keepEndingSignIns(deps)
   const host = config.portal.host.includes(':') ? `[${config.portal.host}]` : config.portal.host
   return { url: `${config.portal.tls ? 'https' : 'http'}://${host}:${port}` }
 }
@@ -83,6 +87,17 @@ async function drain(server: Server): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
   await closed
   clearTimeout(cut)
+}
+
+/** Nobody can be made an admin but by a link, which no log may hold: an operator asks for one. */
+async function warnOfNoAdmin({ config, log, store }: PortalDeps): Promise<void> {
+  if (config.demo) return
+  try {
+    if (await isSetUp(store.db)) return
+    log.warn({}, 'there is no admin yet: "daypass setup-link" prints where to make the first one')
+  } catch (error) {
+    log.warn({ error: sentenceOf(error) }, 'the store could not be asked whether there is an admin')
+  }
 }
 
 /** A Secure cookie is never set on a request that arrives in clear, so nobody could sign in. */

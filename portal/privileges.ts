@@ -25,6 +25,16 @@ export function mayOversee(scope: PersonScope): boolean {
   return maySeeAdministration(scope) || mayAudit(scope)
 }
 
+/** May see who signed in to the portal, and from where. */
+export function maySeeSignIns(scope: PersonScope): boolean {
+  return mayAudit(scope) || mayEndSignIns(scope) || mayAdminister(scope)
+}
+
+/** May end other people's sign-ins, and lock them out with it: a privilege of its own. */
+export function mayEndSignIns({ person }: PersonScope): boolean {
+  return person.mayEndSignIns
+}
+
 /** For pages: what one may not do does not exist. Errors: `not_found`. */
 export function orNotFound(may: boolean): void {
   if (!may) throw new NotFound()

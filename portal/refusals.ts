@@ -19,6 +19,8 @@ const AREAS: Readonly<Record<string, Area>> = {
   roles: 'roles',
   groups: 'groups',
   users: 'users',
+  tokens: 'tokens',
+  applications: 'applications',
   policy: 'policy',
   alerts: 'alerts',
   tasks: 'tasks',
@@ -34,12 +36,12 @@ export async function recordRefusal(
   const visit = findVisit(req)
   if (status !== REFUSED || NOT_OF_RIGHTS.has(code) || visit === undefined) return
   const path = req.originalUrl.split('?', 1)[0] ?? ''
-  const place = path.replace(/^\/api\/v1/, '').split('/')[1] ?? ''
+  const [, place = ''] = path.replace(/^\/(?:api\/v1|scim\/v2)/, '').split('/')
   try {
     await store.change(async (tx) =>
       appendRecord(tx, visit.origin, await storeTime(tx), {
         action: 'access.refused',
-        area: AREAS[place] ?? 'sign-in',
+        area: AREAS[place.toLowerCase()] ?? 'sign-in',
         outcome: 'refused',
         reason: sentence,
         details: { code, method: req.method, path: path.slice(0, PATH_MOST) },

@@ -9,6 +9,17 @@ import type * as pages from './presenters/pages.ts'
 export interface Views {
   readonly error: pages.ErrorPage
   readonly 'sign-in/fresh': pages.SignInPage
+  readonly 'password/fresh': pages.FreshPasswordPage
+  readonly 'password/forgotten': pages.ForgottenPasswordPage
+  readonly 'password/worthless': pages.WorthlessLinkPage
+  readonly 'password/first': pages.FirstAdminPage
+  readonly 'account/show': pages.AccountPage
+  readonly 'mfa/proof': pages.ProofPage
+  readonly 'mfa/own': pages.OwnFactorsPage
+  readonly 'mfa/app': pages.TotpPage
+  readonly 'mfa/codes': pages.RecoveryCodesPage
+  readonly 'mfa/settings': pages.MfaSettingsPage
+  readonly 'mfa/user': pages.UserFactorsPage
   readonly 'sessions/index': pages.SessionsPage
   readonly 'sessions/fresh': pages.FreshSessionPage
   readonly 'sessions/show': pages.SessionPage
@@ -37,10 +48,22 @@ export interface Views {
   readonly 'groups/fresh': pages.GroupFormPage
   readonly 'users/index': pages.UsersPage
   readonly 'users/fresh': pages.FreshUserPage
+  readonly 'users/import': pages.ImportPage
+  readonly 'users/import-preview': pages.ImportPreviewPage
   readonly 'users/show': pages.UserPage
+  readonly 'tokens/index': pages.TokensPage
+  readonly 'applications/index': pages.ApplicationsPage
+  readonly 'applications/fresh': pages.FreshApplicationPage
+  readonly 'applications/show': pages.ApplicationPage
+  readonly 'applications/audit': pages.ApplicationsAuditPage
+  readonly 'users/duties': pages.DutiesPage
+  readonly 'users/deletion': pages.UserDeletionPage
+  readonly 'users/password': pages.UserPasswordPage
   readonly 'alerts/index': pages.AlertsPage
   readonly 'alerts/rules': pages.AlertRulesPage
   readonly 'tasks/index': pages.TasksPage
+  readonly 'sign-ins/index': pages.SignInsPage
+  readonly 'account/sign-ins': pages.OwnSignInsPage
 }
 
 const VIEWS = path.join(projectRoot, 'views')

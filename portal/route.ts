@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express'
 
 /** One address and method, and who answers it. */
 export interface Route {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   readonly path: string
   readonly handle: RequestHandler
 }

@@ -4,28 +4,29 @@ import session from 'express-session'
 import passport from 'passport'
 import { Strategy } from 'passport-local'
 import pg from 'pg'
-import { findPasswordHash, findPerson, getOrganization, type Person } from '../db/people.ts'
+import { findPasswordHash, findPerson, type Person } from '../db/people.ts'
 import type { PartScope } from '../db/scope.ts'
+import { findLiveSignIn, SIGN_IN_HOURS } from '../db/sign-ins.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { derive, derivePartKey } from '../lib/seal.ts'
 import type { PortalDeps } from './deps.ts'
 import { passwordFits } from './passwords.ts'
+import type { PendingSignIn } from './pending-sign-in.ts'
 import { rememberVisit } from './visit.ts'
 
 declare module 'express-session' {
   interface SessionData {
     /** Names the sign-in in records; the cookie's own id is a secret and stays out of them. */
     signInId?: string
-    /** Milliseconds since the epoch. */
-    signedInAt?: number
+    /** A first factor was right, and something else has still to be passed. */
+    pending?: PendingSignIn
     flash?: { readonly kind: 'ok' | 'error'; readonly text: string }
     /** The reader's own time zone, once said. */
     zone?: string
   }
 }
 
-/** A working day; after it one signs in again, however busy the tab was. */
-const SIGN_IN_MS = 12 * 60 * 60 * 1000
+const SIGN_IN_MS = SIGN_IN_HOURS * 60 * 60 * 1000
 /** How long a sign-in form may stand open before its token is gone. */
 const ANONYMOUS_MS = 60 * 60 * 1000
 const POOL_SIZE = 4
@@ -40,13 +41,15 @@ export interface SignIns {
   readonly handlers: readonly RequestHandler[]
   /** The person whose name and password the body holds; undefined when they don't fit. */
   authenticate(req: Request, res: Response): Promise<Person | undefined>
+  /** Keeps what is still to be passed, under a new cookie too. */
+  hold(req: Request, pending: PendingSignIn): Promise<void>
   /** Starts a sign-in under a new cookie, so that one planted before is worth nothing. */
   start(req: Request, person: Person, signInId: string): Promise<void>
   /** Ends the sign-in in the store, whoever else holds its cookie. */
   end(req: Request, res: Response): Promise<void>
 }
 
-/** The web sign-ins of this portal, kept in the store's table sign_ins. */
+/** The web sign-ins of this portal, kept in the store's table sign_in_cookies. */
 export function openSignIns(deps: PortalDeps): SignIns {
   const passports = new passport.Passport()
   passports.use(
@@ -72,10 +75,15 @@ export function openSignIns(deps: PortalDeps): SignIns {
         const handler: unknown = passports.authenticate('local', { session: false }, answered)
         if (isHandler(handler)) void handler(req, res, reject)
       }),
+    hold: async (req, pending) => {
+      await settled((done) => req.session.regenerate(done))
+      req.session.pending = pending
+      req.session.cookie.maxAge = ANONYMOUS_MS
+      await saveSignIn(req)
+    },
     start: async (req, person, signInId) => {
       await settled((done) => req.logIn(person, done))
       req.session.signInId = signInId
-      req.session.signedInAt = Date.now()
       req.session.cookie.maxAge = SIGN_IN_MS
       await saveSignIn(req)
     },
@@ -106,7 +114,7 @@ function cookieSessions(deps: PortalDeps, cookie: Cookie): RequestHandler {
   const PgStore = connectPgSimple(session)
   const store = new PgStore({
     pool,
-    tableName: 'sign_ins',
+    tableName: 'sign_in_cookies',
     createTableIfMissing: false,
     // a sign-in ends when its day is over, not when its tab falls silent
     disableTouch: true,
@@ -164,19 +172,18 @@ async function findByPassword(
   return findPerson(store.db, PORTAL, kept.id)
 }
 
-/** Loads the person at every request: who is disabled now is signed out now. */
+/** Asks the store at every request: what was ended, or whose account was, is signed out now. */
 async function recognize(
   { store }: PortalDeps,
   req: Request,
   id: string,
 ): Promise<Person | undefined> {
-  const { signInId, signedInAt } = req.session
-  if (signInId === undefined || signedInAt === undefined) return undefined
-  if (Date.now() - signedInAt > SIGN_IN_MS) return undefined
-  const person = await findPerson(store.db, PORTAL, id)
-  if (!person?.portalUser || person.disabledAt !== null) return undefined
-  const organization = await getOrganization(store.db, person.organizationId)
-  rememberVisit(req, { person, organization, proof: { authMethod: 'password', signInId } })
+  const { signInId } = req.session
+  if (signInId === undefined) return undefined
+  const live = await findLiveSignIn(store.db, signInId)
+  if (live?.person.id !== id) return undefined
+  const { person, organization, authMethod } = live
+  rememberVisit(req, { person, organization, proof: { authMethod, signInId } })
   return person
 }
 

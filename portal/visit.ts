@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { Organization, Person } from '../db/people.ts'
-import type { Origin, PersonScope } from '../db/scope.ts'
+import type { Origin, PersonScope, SignInMethod } from '../db/scope.ts'
+import type { TokenHolder } from '../db/tokens.ts'
 import { uuidv7 } from '../lib/ids.ts'
 import { AppError } from '../lib/errors.ts'
 
@@ -9,12 +10,25 @@ import { AppError } from '../lib/errors.ts'
 export interface Visit {
   readonly scope: PersonScope
   readonly origin: Origin
+  /** What the token of the request may do; absent for a sign-in. */
+  readonly token?: TokenPower | undefined
 }
+
+/** How far a token reaches, and for how long. */
+export type TokenPower = Pick<TokenHolder, 'scopes' | 'expiresAt'>
 
 /** How this request proved who sends it. */
 export type Proof =
-  | { readonly authMethod: 'password'; readonly signInId: string }
+  | { readonly authMethod: SignInMethod; readonly signInId: string }
   | { readonly authMethod: 'token'; readonly tokenId: string }
+
+/** Who was proved to send a request. */
+export interface Visitor {
+  readonly person: Person
+  readonly organization: Organization
+  readonly proof: Proof
+  readonly token?: TokenPower | undefined
+}
 
 const visits = new WeakMap<IncomingMessage, Visit>()
 const requestIds = new WeakMap<IncomingMessage, string>()
@@ -22,9 +36,10 @@ const requestIds = new WeakMap<IncomingMessage, string>()
 /** Says who sends this request; nothing but a checked sign-in or token may call it. */
 export function rememberVisit(
   req: Request,
-  { person, organization, proof }: { person: Person; organization: Organization; proof: Proof },
+  { person, organization, proof, token }: Visitor,
 ): Visit {
   const visit: Visit = {
+    token,
     scope: { kind: 'person', organization, person },
     origin: {
       ...originOf(req, organization),

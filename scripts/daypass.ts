@@ -12,6 +12,8 @@ import { addOperation } from './commands/operation.ts'
 import { addPeople } from './commands/people.ts'
 import { addSessions } from './commands/sessions.ts'
 import { addRefused } from './commands/refused.ts'
+import { addSetup } from './commands/setup.ts'
+import { addTokens } from './commands/tokens.ts'
 import { addTrace } from './commands/trace.ts'
 
 /** What a script reads from the exit code (docs/cli.md). */
@@ -39,6 +41,8 @@ const program = new Command('daypass')
 addOperation(program)
 addMail(program)
 addPeople(program)
+addTokens(program)
+addSetup(program)
 addAdministration(program)
 addSessions(program)
 addExtensions(program)

@@ -1,13 +1,18 @@
 import type { Config } from '../config.ts'
 import { chooseHome, type Home } from '../db/embedded.ts'
+import { makeSetupLink } from '../db/first-admin.ts'
 import { migrate } from '../db/migrate.ts'
 import { providePartLogins } from '../db/part-logins.ts'
+import { getDefaultOrganization } from '../db/people.ts'
+import { systemOrigin } from '../db/scope.ts'
 import { keepTimeZone } from '../db/settings.ts'
 import { openStore, rows, StoreUnreachable } from '../db/store.ts'
 import { AppError } from '../lib/errors.ts'
+import { uuidv7 } from '../lib/ids.ts'
 import { openLog } from '../lib/log.ts'
 import { derivePartKey, type KeyHolder } from '../lib/seal.ts'
 import { closeOnSignals, Shutdown } from '../lib/shutdown.ts'
+import { passwordLinkUrl } from '../portal/password-link-url.ts'
 import { banner } from './banner.ts'
 import { startDemo } from './demo/world.ts'
 import { startEmbeddedStore } from './embedded-store.ts'
@@ -33,10 +38,12 @@ export async function serveAll(config: Config): Promise<void> {
   try {
     config.warnings.forEach((warning) => say(`Note: ${warning}.`))
     const ground = await prepare(config, shutdown)
+    // before the portal starts, which else says that there is no admin and no way to make one
+    const setupUrl = config.demo ? undefined : await findSetupUrl(config, ground.ownerUrl)
     await startParts(config, ground, shutdown)
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(1)
     shutdown.onClose('first words', () => say('Stopping ...'))
-    process.stdout.write(banner(config, { world: ground.world, seconds }))
+    process.stdout.write(banner(config, { world: ground.world, seconds, setupUrl }))
   } catch (error) {
     await shutdown.close()
     throw error
@@ -99,6 +106,18 @@ async function findOwnerUrl(config: Config, { home, keys, shutdown }: StorePlan)
   running.write({ pid: process.pid, portalUrl, storeOwnerUrl: ownerUrl })
   shutdown.onClose('running file', () => running.remove())
   return ownerUrl
+}
+
+/** Where the first admin is made, anew at each start; undefined once there is one. */
+async function findSetupUrl({ publicUrl }: Config, ownerUrl: string): Promise<string | undefined> {
+  const store = openStore(ownerUrl, { poolSize: 1 })
+  try {
+    const origin = systemOrigin(await getDefaultOrganization(store.db), uuidv7(), 'system (start)')
+    const link = await store.change((tx) => makeSetupLink(tx, origin))
+    return link && passwordLinkUrl(publicUrl, link.secret)
+  } finally {
+    await store.close()
+  }
 }
 
 function findHome(config: Config): Home {

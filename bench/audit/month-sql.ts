@@ -33,7 +33,7 @@ const EVENTS = `
          case t.doer when 'requester' then s.requester when 'approver' then s.approver_name else 'system' end as actor_name,
          case t.doer when 'requester' then s.requester_id::text when 'approver' then s.approver_id::text else 'system' end as actor_id,
          s.requester, case when t.scope = 'role' then s.roles[t.step % 2 + 1 : t.step % 2 + 1] else s.roles end as roles,
-         case when t.place < 0.1 then 'TBD' when s.fate < 0.93 then s.login else '-' end as username,
+         case when t.state = 'DENIED' then '-' when t.place < 0.1 then 'TBD' when s.fate < 0.93 then s.login else '-' end as username,
          case when t.scope is distinct from 'role' then s.began end as start_at,
          case when t.scope is distinct from 'role' then s.began + s.lasting end as end_at,
          s.source_name as data_source, s.source_id, s.uuid as session_uuid,

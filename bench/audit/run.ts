@@ -8,7 +8,7 @@ import { timeDownloads } from './downloads.ts'
 import { HEAD, isMet, lineOf, summaryOf, type Timing } from './figures.ts'
 import { timeInserts } from './inserts.ts'
 import { openReaders, timeSearch, walkTo, type Readers } from './pages.ts'
-import { pairSearches, singleSearches } from './searches.ts'
+import { pairSearches, patternSearches, singleSearches, type Search } from './searches.ts'
 import { makeAuditWorld } from './world.ts'
 
 // `npm run bench -- audit --records 10000000`: pages, counts and downloads of a long trail beside bare SQL
@@ -49,7 +49,10 @@ try {
   const singles = singleSearches(iso(DateTime.utc().minus({ days: 1 })))
   const readers = await openReaders(world)
   if (parts.includes('pages')) await comparePages(readers)
-  if (parts.includes('pairs')) await comparePairs(readers)
+  if (parts.includes('pairs')) {
+    await comparePairs(readers, 'all pairs', pairSearches())
+    await comparePairs(readers, 'all pairs with a frequent beginning', patternSearches())
+  }
   if (parts.includes('counts')) console.log(`\n${await timeCounts(world, singles)}`)
   if (parts.includes('downloads')) {
     console.log(`\n${await timeDownloads(world, Math.min(download, Math.floor(records / 2)))}`)
@@ -77,12 +80,16 @@ try {
     console.log(summaryOf('all of them', timings))
   }
 
-  async function comparePairs(open: Readers): Promise<void> {
+  async function comparePairs(
+    open: Readers,
+    name: string,
+    searches: readonly Search[],
+  ): Promise<void> {
     const timings: Timing[] = []
-    for (const search of pairSearches()) {
+    for (const search of searches) {
       timings.push(await timeSearch(open, search, { rounds: PAIR_ROUNDS, drawn: false }))
     }
-    console.log(`\n${HEAD}\n${summaryOf('all pairs, as answers of the API', timings)}`)
+    console.log(`\n${HEAD}\n${summaryOf(`${name}, as answers of the API`, timings)}`)
     const slowest = timings.toSorted((a, b) => Math.max(...b.page) - Math.max(...a.page))
     const missed = slowest.filter((timing) => !isMet(timing))
     const shown = [...slowest.slice(0, WORST), ...missed.slice(0, WORST)]

@@ -30,6 +30,17 @@ const COLUMNS: readonly Column[] = [
   { name: 'accountId', frequent: '1', rare: '1*', absent: '77' },
 ]
 
+/** Beginnings that many values of a column have, for every column that takes a pattern but those above. */
+const PATTERNS: readonly (readonly [string, string])[] = [
+  ['actor', 'a*'],
+  ['requester', 'anna.*'],
+  ['role', 'role1*'],
+  ['username', 'dp_*'],
+  ['dataSource', 'sho*'],
+  ['clientIp', '10.0.*'],
+  ['action', 'session.*'],
+]
+
 /** Columns that only the view of all records has something of. */
 const ALL = { view: 'all' }
 
@@ -46,7 +57,13 @@ export function singleSearches(since: string): Search[] {
         query: { ...ALL, [name]: value },
       })),
     ),
-    { name: 'a pattern of one letter', query: { actor: 'q*' } },
+    ...PATTERNS.map(([name, value]) => ({
+      name: `${name} ${value}`,
+      query: { ...ALL, [name]: value },
+    })),
+    ...['actor', 'requester', 'role', 'username', 'dataSource', 'subject', 'action', 'company'].map(
+      (name) => ({ name: `${name} of one letter`, query: { ...ALL, [name]: 'q*' } }),
+    ),
     { name: 'several actions', query: { ...ALL, action: 'auth.login,task.failed' } },
   ]
 }
@@ -61,6 +78,18 @@ export function pairSearches(): Search[] {
           query: { ...ALL, [one.name]: first, [other.name]: second },
         })),
       ),
+    ),
+  )
+}
+
+/** Each beginning that is frequent, beside everything else. */
+export function patternSearches(): Search[] {
+  return PATTERNS.flatMap(([name, value]) =>
+    COLUMNS.filter((other) => other.name !== name).flatMap((other) =>
+      [other.frequent, other.rare].map((second) => ({
+        name: `${name} ${value} + ${other.name} ${second}`,
+        query: { ...ALL, [name]: value, [other.name]: second },
+      })),
     ),
   )
 }

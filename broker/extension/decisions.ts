@@ -19,6 +19,7 @@ import { recordExtension, type ExtensionEvent } from './records.ts'
 import { extendedSession } from './session.ts'
 import { checkText, refuseOverdue, requireReason } from '../sessions/lifecycle.ts'
 import { BROKER, getSession, takeSession, type Taken } from '../sessions/moves.ts'
+import { refuseSecondHand } from '../policy/hands.ts'
 import { hasVoted, isEntitled, votesFor } from '../policy/policy.ts'
 import { AUTO_APPROVER } from '../sessions/request.ts'
 
@@ -47,7 +48,7 @@ export async function approveExtension(
   return store.change(async (tx) => {
     const taken = await takeExtension(tx, scope, id)
     const { session, at } = taken
-    const voted = rolesToDecide(taken, scope)
+    const voted = await rolesToDecide(tx, taken, scope)
     await refuseUnlendable(tx, taken)
     for (const { id: roleId } of voted) {
       await insertExtensionApproval(tx, {
@@ -79,7 +80,7 @@ export async function denyExtension(
   return store.change(async (tx) => {
     const taken = await takeExtension(tx, scope, id)
     const { session, extension, at } = taken
-    const roles = rolesToDecide(taken, scope)
+    const roles = await rolesToDecide(tx, taken, scope)
     for (const { id: roleId } of roles) {
       await decideExtensionRole(tx, { extensionId: id, roleId, state: 'DENIED', at })
     }
@@ -189,7 +190,11 @@ async function takeExtension(
 }
 
 /** The roles this person decides now, or the reason why there are none. */
-function rolesToDecide(taken: TakenExtension, { person }: PersonScope): readonly SessionRole[] {
+async function rolesToDecide(
+  tx: Transaction,
+  taken: TakenExtension,
+  { person }: PersonScope,
+): Promise<readonly SessionRole[]> {
   const { extension, session } = taken
   if (extension.requesterId === person.id || session.requester.id === person.id) {
     throw new Refused('own_request', 'Nobody decides their own request: another approver must.')
@@ -201,7 +206,10 @@ function rolesToDecide(taken: TakenExtension, { person }: PersonScope): readonly
   }
   refuseClosed(taken)
   const open = mayDecideExtension(extension, person)
-  if (open.length > 0) return open
+  if (open.length > 0) {
+    await refuseSecondHand(tx, { person, requesterId: extension.requesterId, roles: open })
+    return open
+  }
   const names = mine.map(({ name }) => name).join(', ')
   throw new Refused('already_decided', `You have decided ${names} of this extension already.`)
 }

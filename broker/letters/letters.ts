@@ -1,5 +1,6 @@
 import type { ClaimedMail, MailKind } from '../../db/mails.ts'
 import { extensionDecided, extensionWaits } from './extensions.ts'
+import { passwordLink } from './passwords.ts'
 import { alertRaised, proposalWaits } from './policy.ts'
 import { sessionChanged, sessionEndsSoon, waitsForYou } from './sessions.ts'
 import { compose, type Desk, type Draft, type Dropped } from './text.ts'
@@ -15,6 +16,7 @@ const WRITERS: Readonly<Record<MailKind, Writer>> = {
   extension_decided: extensionDecided,
   proposal_waits: proposalWaits,
   alert_raised: alertRaised,
+  password_link: passwordLink,
 }
 
 /** Writes a letter as things stand when it is sent; or says why it is not to be sent any more. */

@@ -32,7 +32,10 @@ export class MailNotSent extends AppError {
   readonly fault: MailFault
 
   constructor(fault: MailFault, cause: unknown) {
-    super('mail_not_sent', onOneLine(sentenceOf(cause)), { cause, facts: { fault } })
+    super('mail_not_sent', withoutSecrets(onOneLine(sentenceOf(cause))), {
+      cause,
+      facts: { fault },
+    })
     this.fault = fault
   }
 }
@@ -130,6 +133,11 @@ function faultOf(thrown: unknown): MailFault {
 
 function sentenceOfAnswer(error: Error): string {
   return 'response' in error ? String(error.response) : ''
+}
+
+/** A filter that refuses a letter for a link in it quotes the link, and what it says is kept. */
+function withoutSecrets(text: string): string {
+  return text.replaceAll(/(secret=)[\w-]+/gi, '$1...')
 }
 
 function onOneLine(text: string): string {

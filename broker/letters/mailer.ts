@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../../config.ts'
 import { sentenceOf } from '../../lib/errors.ts'
@@ -10,6 +11,7 @@ import { Outbox, type Sending } from './outbox.ts'
 export interface MailerDeps {
   readonly store: Store
   readonly log: Log
+  readonly key: KeyObject
   /** Absent: there is no mail server, and the outbox is only kept from growing. */
   readonly mail?: Sending
 }

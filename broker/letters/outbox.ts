@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomUUID, type KeyObject } from 'node:crypto'
 import { sentenceOf } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { raiseAlert, resolveAlerts } from '../../db/alerts.ts'
@@ -15,6 +15,8 @@ import { LETTERS_AT_ONCE, MailNotSent, SEND_DEADLINE_MS, type MailServer } from 
 export interface OutboxDeps {
   readonly store: Store
   readonly log: Log
+  /** The broker's own: opens what others sealed for a letter. */
+  readonly key: KeyObject
   readonly mail: Sending
 }
 
@@ -68,9 +70,9 @@ export class Outbox {
   }
 
   async #desk(): Promise<Desk> {
-    const { store, mail } = this.#deps
+    const { store, key, mail } = this.#deps
     const [zone, now] = await Promise.all([getTimeZone(store.db), storeTime(store.db)])
-    return { store, publicUrl: mail.publicUrl, zone, now }
+    return { store, key, publicUrl: mail.publicUrl, zone, now }
   }
 
   /** The error is the server's fault; what is this letter's alone is dealt with here. */

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { DateTime } from 'luxon'
 import { offsetText } from '../../lib/offset.ts'
 import { visible, visibleLines } from '../../lib/visible.ts'
@@ -6,6 +7,8 @@ import type { Store } from '../../db/store.ts'
 /** What a letter is written with. */
 export interface Desk {
   readonly store: Store
+  /** Opens what other parts sealed for a letter. */
+  readonly key: KeyObject
   /** Where links lead. */
   readonly publicUrl: URL
   /** Central Manager's zone, an IANA name. */

@@ -20,6 +20,7 @@ import type { Store, Transaction } from '../../db/store.ts'
 import { InvalidRequest, Refused } from '../errors.ts'
 import { checkText } from '../sessions/lifecycle.ts'
 import { changePolicy, type PolicyChanger } from './changer.ts'
+import { refuseSecondHand } from './hands.ts'
 
 /** Puts a change before a second admin, and tells the other admins. Errors: `invalid_request`. */
 export async function propose(
@@ -59,6 +60,7 @@ export function applyProposal(store: Store, by: PolicyChanger, id: string): Prom
         'You proposed this change, and nobody applies their own: another admin has to. You may withdraw it.',
       )
     }
+    await refuseSecondHand(tx, { person, requesterId: proposal.proposedBy.id, roles: [] })
     const role = await findRole(tx, by.scope, proposal.role.id)
     if (role === undefined || !isAsProposed(role, proposal)) {
       throw new Refused(

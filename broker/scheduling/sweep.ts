@@ -11,6 +11,7 @@ import { within } from '../sources/deadline.ts'
 import { decide, expiredEnd, orphanedEnd } from '../sessions/due-ends.ts'
 import { extendDue } from '../extension/work.ts'
 import { grantDue } from '../session-users/grant.ts'
+import { expireAccounts } from './accounts.ts'
 import { laneOf, type Lanes } from './lanes.ts'
 import { BROKER } from '../sessions/moves.ts'
 import { reconcileDataSource } from '../session-users/reconcile.ts'
@@ -42,6 +43,8 @@ export async function sweep(deps: SweepDeps): Promise<void> {
 
 async function decideAll(deps: SweepDeps): Promise<void> {
   const { db } = deps.store
+  // first, as the sessions of those whose account ends now are orphaned
+  await apart(deps, 'expired accounts', () => expireAccounts(deps))
   await apart(deps, 'orphaned sessions', async () => {
     await decide(deps, await listOrphaned(db, DECISIONS_AT_ONCE), orphanedEnd)
   })

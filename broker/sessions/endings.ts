@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon'
 import type { SessionSnapshot } from '../../db/audit-log.ts'
+import { IS_OUT } from '../../db/person.ts'
 import { findLastMove } from '../../db/session-moves.ts'
 import { preparedRows, rows, type Db } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
@@ -15,11 +16,11 @@ export interface Ending {
 export async function findEndings(db: Db, ids: readonly SessionId[]): Promise<Ending[]> {
   const over = await preparedRows<OverRow>(
     db,
-    `select s.id, s.state, s.end_reason as "reason", p.disabled_at is not null as "requesterDisabled"
+    `select s.id, s.state, s.end_reason as "reason", ${IS_OUT} as "requesterDisabled"
        from sessions s
        join people p on p.id = s.requester_id
       where s.id = any (cast(:ids as bigint[]))
-        and (s.ended_at is not null or s.end_at <= clock_timestamp() or p.disabled_at is not null)`,
+        and (s.ended_at is not null or s.end_at <= clock_timestamp() or ${IS_OUT})`,
     { ids },
   )
   return Promise.all(over.map((row) => describe(db, row)))

@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon'
 import type { SessionSnapshot } from '../../db/audit-log.ts'
 import { CLAIM, CLAIMS_IN_TURN, type NewConnection } from '../../db/connections.ts'
 import type { DataSource } from '../../db/data-sources.ts'
-import type { Organization } from '../../db/person.ts'
+import { IS_OUT, type Organization } from '../../db/person.ts'
 import { inOneRoundTrip } from '../../db/round-trip.ts'
 import { preparedRows, type Db } from '../../db/store.ts'
 import { parseSessionId, type SessionId } from '../../lib/ids.ts'
@@ -85,7 +85,7 @@ const GATE = `
             u.connection_limit as "connectionLimit", u.login_at as "loginAt",
             o.id as "organizationId", o.name as "organizationName", o.account_id as "accountId",
             p.id as "requesterId", p.username as "requesterName",
-            p.disabled_at is not null as "requesterDisabled",
+            ${IS_OUT} as "requesterDisabled",
             d.id as "dataSourceId", d.name as "dataSourceName", d.host, d.port, d.databases,
             d.default_database as "defaultDatabase", d.tls_mode as "tlsMode", d.tls_ca as "tlsCa",
             d.disabled_at is not null as "dataSourceDisabled",

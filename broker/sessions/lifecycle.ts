@@ -13,6 +13,7 @@ import {
   takeSession,
   type Taken,
 } from './moves.ts'
+import { refuseSecondHand } from '../policy/hands.ts'
 import { hasVoted, isEntitled, isOwnRequest, mayDecide, votesFor } from '../policy/policy.ts'
 import { isStorable } from './request.ts'
 import { expiryOf, isOver } from './session.ts'
@@ -150,6 +151,7 @@ async function rolesToDecide(
   const open = mayDecide(session, person)
   const chosen = mine.filter(({ name }) => open.includes(name))
   if (chosen.length === 0) throw alreadyDecided(mine, person)
+  await refuseSecondHand(tx, { person, requesterId: session.requester.id, roles: chosen })
   return chosen
 }
 

@@ -5,6 +5,11 @@ import { tighter } from './003-tighter.ts'
 import { broker } from './004-broker.ts'
 import { wire } from './005-wire.ts'
 import { audit } from './006-audit.ts'
+import { people } from './007-people.ts'
+import { search } from './008-search.ts'
+import { tokens } from './009-tokens.ts'
+import { mfa } from './010-mfa.ts'
+import { passwords } from './011-passwords.ts'
 
 /** One step of the store's schema: a name that never changes and raw SQL that imports nothing. */
 export interface Migration {
@@ -13,7 +18,19 @@ export interface Migration {
 }
 
 /** Every migration in order. A landed one is never edited: add the next. */
-export const migrations: readonly Migration[] = [foundation, rights, tighter, broker, wire, audit]
+export const migrations: readonly Migration[] = [
+  foundation,
+  rights,
+  tighter,
+  broker,
+  wire,
+  audit,
+  people,
+  search,
+  tokens,
+  mfa,
+  passwords,
+]
 
 /**
  * The list above as knex wants it. Names carry no file extension, so that the same store is

@@ -14,6 +14,11 @@ export async function named<T>(keeping: Promise<T>): Promise<T> {
 
 const TAKEN = 'This name is taken: choose another.'
 const RULES = [
+  {
+    constraint: 'applications_never_sign_in',
+    field: 'flags',
+    sentence: 'An application works through its tokens and never signs in to the portal.',
+  },
   { constraint: 'usernames_are_unique', field: 'username', sentence: TAKEN },
   { constraint: 'group_names_are_unique', field: 'name', sentence: TAKEN },
   { constraint: 'role_names_are_unique', field: 'name', sentence: TAKEN },

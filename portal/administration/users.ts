@@ -1,6 +1,7 @@
+import type { DateTime } from 'luxon'
 import { createPerson, type ManagementPrivilege, type Person } from '../../db/people.ts'
 import type { PortalDeps } from '../deps.ts'
-import { hashPassword } from '../passwords.ts'
+import { hashChosenPassword } from '../password-strength.ts'
 import type { Visit } from '../visit.ts'
 import { named } from './rules.ts'
 
@@ -9,11 +10,14 @@ export interface UserCommand {
   readonly username: string
   readonly displayName?: string | undefined
   readonly email?: string | undefined
-  /** Absent: can hold tokens, but not sign in. */
+  /** Absent: chosen by its person with an invitation; until then they hold tokens alone. */
   readonly password?: string | undefined
   readonly portalUser: boolean
   readonly auditUser: boolean
   readonly managementPrivilege: ManagementPrivilege
+  /** Absent: as admins may. */
+  readonly mayEndSignIns?: boolean | undefined
+  readonly expiresAt?: DateTime<true> | null | undefined
 }
 
 /** Adds a person. Errors: `invalid_request`. */
@@ -22,7 +26,8 @@ export async function addUser(
   { origin }: Visit,
   { password, email, ...command }: UserCommand,
 ): Promise<Person> {
-  const passwordHash = password === undefined ? null : await hashPassword(password)
+  const passwordHash =
+    password === undefined ? null : await hashChosenPassword(password, { ...command, email })
   return named(
     store.change((tx) =>
       createPerson(tx, origin, {

@@ -1,7 +1,6 @@
 import type { Request, RequestHandler } from 'express'
 import { listDataSources } from '../../db/data-sources.ts'
 import { listGroups } from '../../db/groups.ts'
-import { listPeople } from '../../db/people.ts'
 import { listRoles } from '../../db/roles.ts'
 import { addDataSource } from '../administration/data-sources.ts'
 import { addGroup } from '../administration/groups.ts'
@@ -10,6 +9,7 @@ import { addUser } from '../administration/users.ts'
 import type { PortalDeps } from '../deps.ts'
 import { readBody } from '../forms/body.ts'
 import { dataSourceJson, groupJson, personJson, roleJson } from '../presenters/admin-json.ts'
+import { isoOrNull } from '../presenters/session-json.ts'
 import { mayAdminister, mayAudit, maySeeAdministration, orNotEntitled } from '../privileges.ts'
 import { visitOf, type Visit } from '../visit.ts'
 import { dataSourceBody, groupBody, roleBody, userBody } from './bodies.ts'
@@ -19,8 +19,11 @@ export function administrationApi(deps: PortalDeps) {
   const { db } = deps.store
 
   const me: RequestHandler = (req, res) => {
-    const { person, organization } = visitOf(req).scope
-    res.json({ ...personJson(person), organization: organization.name })
+    const { scope, token } = visitOf(req)
+    const { person, organization } = scope
+    const { scopes = [], expiresAt = null } = token ?? {}
+    const reach = { scopes, tokenExpiresAt: isoOrNull(expiresAt) }
+    res.json({ ...personJson(person), organization: organization.name, ...reach })
   }
   // everyone who may ask needs the names of what there is to ask for
   const dataSources: RequestHandler = async (req, res) => {
@@ -36,18 +39,12 @@ export function administrationApi(deps: PortalDeps) {
     orNotEntitled(maySeeAdministration(scope) || mayAudit(scope))
     res.json({ groups: (await listGroups(db, scope)).map(groupJson) })
   }
-  const users: RequestHandler = async (req, res) => {
-    const { scope } = visitOf(req)
-    orNotEntitled(maySeeAdministration(scope) || mayAudit(scope))
-    res.json({ users: (await listPeople(db, scope)).map(personJson) })
-  }
 
   return {
     me,
     dataSources,
     roles,
     groups,
-    users,
     createDataSource: creation(async (req, visit) => {
       const { source, findings } = await addDataSource(deps, visit, readBody(req, dataSourceBody))
       return { ...dataSourceJson(source, visit.scope), findings }

@@ -18,11 +18,11 @@ const text = z.string().max(LONG_TEXT)
 const kept = z
   .string()
   .refine(isStorable, { error: 'This holds a NUL or half a character: remove it.' })
-const name = kept.trim().min(1).max(200)
+export const name = kept.trim().min(1).max(200)
 const databaseName = kept.trim().min(1).max(63)
-const description = kept.trim().max(1000)
+export const description = kept.trim().max(1000)
 const rulePart = kept.max(1000)
-const instant = z
+export const instant = z
   .string()
   .transform((value, context) => {
     const reading = readInstant(value, { zone: 'utc', day: 'first' })
@@ -160,6 +160,17 @@ export const savedFilterChangeBody = z.strictObject({
   query: kept.max(4000).optional(),
 })
 
+/** What is chosen is looked at with what is known of its person; here it only has to be text. */
+const chosenPassword = kept.max(PASSWORD_MOST)
+export const ownPasswordBody = z.strictObject({
+  currentPassword: kept.max(PASSWORD_MOST),
+  password: chosenPassword,
+})
+export const userPasswordBody = z.strictObject({
+  password: chosenPassword,
+  mustChange: z.boolean().default(true),
+})
+
 export const alertRuleBody = z.strictObject({
   rule: z.enum(ALERT_RULES),
   enabled: z.boolean(),
@@ -183,4 +194,8 @@ export const userBody = z.strictObject({
   portalUser: z.boolean().default(true),
   auditUser: z.boolean().default(false),
   managementPrivilege: z.enum(['none', 'read_only', 'admin']).default('none'),
+  /** Absent: as admins may. */
+  mayEndSignIns: z.boolean().optional(),
+  /** Null or absent: never. */
+  expiresAt: instant.nullable().optional(),
 })

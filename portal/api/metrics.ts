@@ -56,4 +56,4 @@ export function openMetrics({ store }: PortalDeps): Metrics {
 }
 
 /** A label takes no text that a stranger can invent. */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

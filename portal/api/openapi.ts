@@ -5,8 +5,14 @@ import * as bodies from './bodies.ts'
 import { SAVED_FILTER_OPERATIONS } from './openapi-audit.ts'
 import { EXTENSION_OPERATIONS } from './openapi-extensions.ts'
 import { CHECK_OPERATIONS } from './openapi-checks.ts'
+import { PASSWORD_OPERATIONS } from './openapi-passwords.ts'
+import { MFA_OPERATIONS } from './openapi-mfa.ts'
 import { POLICY_OPERATIONS } from './openapi-policy.ts'
 import { SESSION_OPERATIONS } from './openapi-sessions.ts'
+import { USER_IMPORT_OPERATIONS } from './openapi-user-import.ts'
+import { USER_OPERATIONS } from './openapi-users.ts'
+import { SIGN_IN_OPERATIONS } from './openapi-sign-ins.ts'
+import { TOKEN_OPERATIONS } from './openapi-tokens.ts'
 import type { Operation, Operations } from './operation.ts'
 import { schemas } from './schemas.ts'
 
@@ -58,6 +64,7 @@ export const OPERATIONS: Operations = {
     },
   },
   ...SAVED_FILTER_OPERATIONS,
+  ...SIGN_IN_OPERATIONS,
   '/data-sources': {
     get: { summary: 'Data sources', answer: 'dataSources' },
     post: {
@@ -88,18 +95,13 @@ export const OPERATIONS: Operations = {
       errors: [403, 422],
     },
   },
-  '/users': {
-    get: { summary: 'Users', answer: 'users', errors: [403] },
-    post: {
-      summary: 'Add a user',
-      body: bodies.userBody,
-      answer: 'user',
-      status: 201,
-      errors: [403, 422],
-    },
-  },
+  ...USER_OPERATIONS,
+  ...USER_IMPORT_OPERATIONS,
+  ...TOKEN_OPERATIONS,
   ...EXTENSION_OPERATIONS,
+  ...PASSWORD_OPERATIONS,
   ...POLICY_OPERATIONS,
+  ...MFA_OPERATIONS,
   ...CHECK_OPERATIONS,
   '/alerts': {
     get: {

@@ -5,12 +5,18 @@ import { auditApi } from './audit.ts'
 import { savedFiltersApi } from './audit-saved.ts'
 import { extensionsApi } from './extensions.ts'
 import type { Metrics } from './metrics.ts'
+import { mfaApi } from './mfa.ts'
 import { openApi } from './openapi.ts'
+import { passwordsApi } from './passwords.ts'
 import { policyChangesApi, policyReadingApi } from './policy.ts'
 import { recordingsApi } from './recordings.ts'
 import { residueApi } from './residue.ts'
 import { sessionsApi } from './sessions.ts'
+import { signInsApi } from './sign-ins.ts'
 import { tasksApi } from './tasks.ts'
+import { applicationsApi, tokensApi } from './tokens.ts'
+import { userImportApi } from './user-import.ts'
+import { usersApi } from './users.ts'
 import type { PortalDeps } from '../deps.ts'
 import { get, post, type Route } from '../route.ts'
 
@@ -24,6 +30,7 @@ export function apiRoutes(deps: PortalDeps & { readonly metrics: Metrics }): rea
   const api = administrationApi(deps)
   const alerts = alertsApi(deps)
   const checks = checksApi(deps)
+  const passwords = passwordsApi(deps)
   const always = [
     get('/me', api.me),
     get('/metrics', deps.metrics.show),
@@ -40,11 +47,78 @@ export function apiRoutes(deps: PortalDeps & { readonly metrics: Metrics }): rea
     post('/roles', api.createRole),
     get('/groups', api.groups),
     post('/groups', api.createGroup),
-    get('/users', api.users),
     post('/users', api.createUser),
+    ...userApiRoutes(deps),
+    ...tokenApiRoutes(deps),
+    post('/account/password', passwords.changeOwn),
+    get('/users/:id/password', passwords.show),
+    post('/users/:id/password', passwords.set),
+    post('/users/:id/password-link', passwords.link),
+    ...signInApiRoutes(deps),
+    ...mfaApiRoutes(deps),
     ...policyApiRoutes(deps),
   ]
   return deps.config.portal.mode ? [...always, ...sessionApiRoutes(deps)] : always
+}
+
+function mfaApiRoutes(deps: PortalDeps): Route[] {
+  const mfa = mfaApi(deps)
+  return [
+    get('/settings/mfa', mfa.show),
+    post('/settings/mfa', mfa.change),
+    get('/settings/mfa/users', mfa.people),
+    post('/users/:id/mfa/reset', mfa.reset),
+  ]
+}
+
+function signInApiRoutes(deps: PortalDeps): Route[] {
+  const signIns = signInsApi(deps)
+  return [
+    get('/account/sign-ins', signIns.own),
+    post('/account/sign-ins/termination', signIns.endOthers),
+    post('/account/sign-ins/:id/termination', signIns.endOwn),
+    get('/sign-ins', signIns.index),
+    get('/sign-ins/:id', signIns.show),
+    get('/sign-ins/:id/records', signIns.records),
+    post('/sign-ins/:id/termination', signIns.terminate),
+  ]
+}
+
+function tokenApiRoutes(deps: PortalDeps): Route[] {
+  const tokens = tokensApi(deps)
+  const applications = applicationsApi(deps)
+  return [
+    get('/tokens', tokens.index),
+    post('/tokens', tokens.create),
+    post('/tokens/:id/deletion', tokens.remove),
+    get('/users/:id/tokens', tokens.ofUser),
+    get('/applications', applications.index),
+    post('/applications', applications.create),
+    get('/applications/:id', applications.show),
+    post('/applications/:id', applications.change),
+    get('/applications/:id/tokens', tokens.ofApplication),
+    post('/applications/:id/tokens', applications.createToken),
+    post('/applications/:id/lock', applications.lock),
+    post('/applications/:id/unlock', applications.unlock),
+    post('/applications/:id/deletion', applications.remove),
+  ]
+}
+
+function userApiRoutes(deps: PortalDeps): Route[] {
+  const users = usersApi(deps)
+  return [
+    get('/users', users.index),
+    get('/users/duties', users.duties),
+    post('/users/import', userImportApi(deps)),
+    get('/users/:id', users.show),
+    post('/users/:id', users.change),
+    post('/users/:id/groups', users.group),
+    post('/users/:id/lock', users.lock),
+    post('/users/:id/unlock', users.unlock),
+    post('/users/:id/disable', users.disable),
+    post('/users/:id/enable', users.enable),
+    post('/users/:id/deletion', users.remove),
+  ]
 }
 
 function policyApiRoutes(deps: PortalDeps): Route[] {

@@ -1,12 +1,10 @@
 import { TLS_MODES } from '../../db/data-sources.ts'
-import type { ManagementPrivilege } from '../../db/people.ts'
-import type { Flags } from '../../db/person-changes.ts'
 import type { DataSourceCommand } from '../administration/data-sources.ts'
 import type { RoleCommand } from '../administration/roles.ts'
 import type { UserCommand } from '../administration/users.ts'
 import { userBody } from '../api/bodies.ts'
-import { PASSWORD_LEAST, PASSWORD_MOST } from '../passwords.ts'
 import { fieldsOf, mistakesIn, type Fields, type Reading } from './fields.ts'
+import { readFlags } from './user-change.ts'
 
 /** Reads the form of a new data source. */
 export function readDataSource(body: unknown): Reading<DataSourceCommand> {
@@ -79,7 +77,6 @@ export function readUser(body: unknown): Reading<UserCommand> {
   const mistakes = mistakesIn({
     username: shape.username.safeParse(username).error?.issues[0]?.message,
     email: email === '' ? undefined : shape.email.safeParse(email).error?.issues[0]?.message,
-    password: passwordMistake(password),
   })
   if (Object.keys(mistakes).length > 0) return { ok: false, mistakes }
   return {
@@ -88,30 +85,10 @@ export function readUser(body: unknown): Reading<UserCommand> {
       username,
       displayName: optional(fields, 'displayName'),
       email: email === '' ? undefined : email,
-      password,
-      portalUser: true,
+      ...(password === '' ? {} : { password }),
       ...readFlags(body),
     },
   }
-}
-
-/** Reads the flags of a person: the boxes that are ticked. */
-export function readFlags(body: unknown): Flags {
-  const flags = fieldsOf(body).list('flags')
-  return { auditUser: flags.includes('audit'), managementPrivilege: privilegeIn(flags) }
-}
-
-function privilegeIn(flags: readonly string[]): ManagementPrivilege {
-  if (flags.includes('admin')) return 'admin'
-  return flags.includes('read_only') ? 'read_only' : 'none'
-}
-
-function passwordMistake(password: string): string | undefined {
-  if (password.length < PASSWORD_LEAST) {
-    return `Choose a password of at least ${PASSWORD_LEAST} characters.`
-  }
-  if (password.length <= PASSWORD_MOST) return undefined
-  return `Choose a password of at most ${PASSWORD_MOST} characters.`
 }
 
 function optional(fields: Fields, name: string): string | undefined {

@@ -43,5 +43,7 @@ export function localPath(text: unknown): string {
   if (!URL.canParse(text, base)) return '/'
   const url = new URL(text, base)
   if (url.origin !== base || url.pathname.startsWith('//')) return '/'
+  // the pages of signing in lead here: who is signed in would go round in circles
+  if (/^\/sign-in(?:\/|$)/.test(url.pathname)) return '/'
   return `${url.pathname}${url.search}`
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RequestHandler } from 'express'
-import type { AuditUserScope } from '../../db/audit-filter.ts'
+import type { AuditFilter, AuditUserScope } from '../../db/audit-filter.ts'
 import { countChoices } from '../../db/audit-choices.ts'
 import { countRecords } from '../../db/audit-counts.ts'
 import { searchRecords, type AuditSearchPage } from '../../db/audit-search.ts'
@@ -16,22 +16,25 @@ import { readAuditForm, type AuditForm } from '../forms/audit-filter.ts'
 import { presentAudit } from '../presenters/audit.ts'
 import { presentNews } from '../presenters/audit-news.ts'
 import { activeFilters } from '../presenters/audit-query.ts'
-import { AUDIT_VIEWS, everythingIn } from '../presenters/audit-views.ts'
+import { AUDIT_VIEWS, everythingIn, type ColumnName } from '../presenters/audit-views.ts'
 import { render } from '../render.ts'
 import { bareShell, isPart, openPage, openShell, zonesOf } from '../shell.ts'
 
 /** A count that takes longer, in milliseconds, is given up: it reads "many" until the page's script has asked. */
 const COUNTING_MS = 100
-/** Rows come at once, on ten million records too: where the last counts took longer, a page hardly waits for its own. */
+/**
+ * Rows come at once, on ten million records too: where counts took longer than this, pages leave theirs to their
+ * scripts for a while, so that no search shares the processors with them.
+ */
 const QUICK_MS = 30
-const HARDLY_MS = 5
+const LEFT_FOR_MS = 60_000
 /** More news than this is told as "100+". */
 const NEWS_MOST = 100
 
 /** The Audit tab: its table, what came since, its download. */
 export function auditPages(deps: PortalDeps) {
   const { db } = deps.store
-  let areCountsQuick = true
+  const choices = choiceCounts(deps)
 
   const index: RequestHandler = async (req, res) => {
     const { scope } = auditVisitOf(deps, req)
@@ -43,31 +46,27 @@ export function auditPages(deps: PortalDeps) {
     await remember(deps, req, { scope, form, before: remembered.kept })
     const searching = search(deps, scope, form)
     // the script of a page that lacks a count asks for it again, and may wait
-    const { countWithinMs: deadlineMs = COUNTING_MS, countWithinMs: quickMs = QUICK_MS } = deps
+    const { countWithinMs: deadlineMs = COUNTING_MS } = deps
     const patience = isPart(req) ? {} : { deadlineMs }
-    const graceMs = areCountsQuick ? deadlineMs : HARDLY_MS
-    const began = performance.now()
+    const areLeft = !isPart(req) && choices.areLeft()
     const soon = <T>(counting: Promise<T>): Promise<T | undefined> =>
-      isPart(req) ? counting : noLaterThan(searching, graceMs, counting)
-    const counting = countChoices(db, scope, form.filter, patience).then((counts) => {
-      const took = performance.now() - began
-      if (!isPart(req)) areCountsQuick = counts !== undefined && took <= quickMs
-      return counts
-    })
+      isPart(req) ? counting : noLaterThan(searching, deadlineMs, counting)
     const isNarrowed = activeFilters(form).length > 0
-    const [searched, counts, all, saved, page] = await Promise.all([
+    const columns = columnsOf(form, remembered.columnsOf(form.view))
+    // beside what else is waited for
+    const framing = searching.then(({ found: { records } }) =>
+      frameFor(deps, scope, { zone: form.zone, zones, columns, records }),
+    )
+    const [searched, frame, counts, all, saved, page] = await Promise.all([
       searching,
-      soon(counting),
-      isNarrowed ? soon(countRecords(db, scope, everythingIn(form.view), patience)) : undefined,
+      framing,
+      areLeft ? undefined : soon(choices.count(scope, form.filter, patience)),
+      isNarrowed && !areLeft
+        ? soon(countRecords(db, scope, everythingIn(form.view), patience))
+        : undefined,
       listSavedFilters(db, scope),
       openPage(deps, req, { title: 'Audit', zones }),
     ])
-    const usual = AUDIT_VIEWS[form.view].columns
-    const chosen = form.columns ?? remembered.columnsOf(form.view) ?? usual
-    const columns = chosen === 'default' ? usual : chosen
-    const { zone } = form
-    const { records } = searched.found
-    const frame = await frameFor(deps, scope, { zone, zones, columns, records })
     if (Object.keys(form.mistakes).length > 0) res.status(422)
     const facts = { page, form, ...searched, frame, counts, all, saved }
     await render(res, 'audit/index', presentAudit(facts))
@@ -92,6 +91,36 @@ export function auditPages(deps: PortalDeps) {
   }
 
   return { index, news, download: auditDownload(deps) }
+}
+
+/** Those asked for, those this reader looked at last, or those the view comes with. */
+function columnsOf(
+  { columns, view }: AuditForm,
+  remembered: AuditForm['columns'],
+): readonly ColumnName[] {
+  const usual = AUDIT_VIEWS[view].columns
+  const chosen = columns ?? remembered ?? usual
+  return chosen === 'default' ? usual : chosen
+}
+
+/** Counts choices, and says whether pages leave that to their scripts, as they do for a while after one was slow. */
+function choiceCounts({ store, countWithinMs: quickMs = QUICK_MS }: PortalDeps) {
+  let leftUntil = 0
+  return {
+    areLeft: (): boolean => performance.now() < leftUntil,
+    count: async (
+      scope: AuditUserScope,
+      filter: AuditFilter,
+      patience: { readonly deadlineMs?: number },
+    ): ReturnType<typeof countChoices> => {
+      const began = performance.now()
+      const counts = await countChoices(store.db, scope, filter, patience)
+      const isQuick = counts !== undefined && performance.now() - began <= quickMs
+      // a script's own question may take its time, and says nothing of pages
+      if (patience.deadlineMs !== undefined && !isQuick) leftUntil = performance.now() + LEFT_FOR_MS
+      return counts
+    },
+  }
 }
 
 /** What comes within so many milliseconds of something else; undefined where it does not. */

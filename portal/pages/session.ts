@@ -13,6 +13,7 @@ import type { PortalDeps } from '../deps.ts'
 import { mistakesOf } from '../errors.ts'
 import { readExtensions } from '../extension.ts'
 import { fieldsOf } from '../forms/fields.ts'
+import { takeTyped } from '../mfa/step-up.ts'
 import { readNames } from '../names.ts'
 import { presentExtension, type ReturnedExtension } from '../presenters/extension.ts'
 import { presentResidue } from '../presenters/residue.ts'
@@ -33,7 +34,9 @@ export function sessionPages(deps: PortalDeps) {
   const { store } = deps
 
   const show: RequestHandler = async (req, res) => {
-    await renderSession(deps, req, res, await getSessionIn(req, deps))
+    const session = await getSessionIn(req, deps)
+    const returned = takeTyped(req)
+    await renderSession(deps, req, res, session, returned === undefined ? {} : { returned })
   }
 
   const credential: RequestHandler = async (req, res) => {

@@ -1,10 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import { appendRecord } from '../../db/audit-log.ts'
-import { getOrganization } from '../../db/people.ts'
-import { noteSignIn } from '../../db/person-changes.ts'
-import type { Origin } from '../../db/scope.ts'
-import { storeTime } from '../../db/store.ts'
-import { uuidv7 } from '../../lib/ids.ts'
+import { endSignIn } from '../../db/sign-ins.ts'
 import type { Attempts } from '../attempts.ts'
 import { csrfTokenFor } from '../csrf.ts'
 import type { PortalDeps } from '../deps.ts'
@@ -13,11 +8,10 @@ import { recordFailedSignIn } from '../failed-sign-ins.ts'
 import { localPath, readSignIn, type SignInForm } from '../forms/sign-in.ts'
 import { render } from '../render.ts'
 import { openShell } from '../shell.ts'
-import type { SignIns } from '../sign-in.ts'
-import { findVisit, originOf, visitOf } from '../visit.ts'
+import { afterFirstFactor, type StepDeps } from '../sign-in-steps.ts'
+import { findVisit, visitOf } from '../visit.ts'
 
-export interface SignInDeps extends PortalDeps {
-  readonly signIns: SignIns
+export interface SignInDeps extends StepDeps {
   readonly attempts: Attempts
 }
 
@@ -48,23 +42,16 @@ export function signInPages(deps: SignInDeps) {
       return renderForm(deps, req, res, { ...form, error: WRONG })
     }
     await deps.attempts.succeed(address, form.username)
-    const signInId = uuidv7()
-    const origin: Origin = {
-      ...originOf(req, await getOrganization(deps.store.db, person.organizationId)),
-      actor: { type: person.kind, id: person.id, name: person.username },
-      authMethod: 'password',
-      signInId,
-    }
-    await record(deps, origin, 'auth.login')
-    await noteSignIn(deps.store.db, person.id)
-    await deps.signIns.start(req, person, signInId)
-    res.redirect(303, form.next)
+    await afterFirstFactor(deps, req, res, { person, authMethod: 'password', next: form.next })
   }
 
   const destroy: RequestHandler = async (req, res) => {
     const { origin } = visitOf(req)
+    const { signInId: id } = origin
+    if (id !== undefined) {
+      await deps.store.change((tx) => endSignIn(tx, origin, { id, as: 'signed_out' }))
+    }
     await deps.signIns.end(req, res)
-    await record(deps, origin, 'auth.logout')
     res.redirect(303, '/sign-in')
   }
 
@@ -98,14 +85,4 @@ function recordFailure(
   more: { readonly reason?: string } = {},
 ): Promise<void> {
   return recordFailedSignIn(deps, req, { method: 'password', username, shown, ...more })
-}
-
-async function record(
-  { store }: PortalDeps,
-  origin: Origin,
-  action: 'auth.login' | 'auth.logout',
-): Promise<void> {
-  await store.change(async (tx) =>
-    appendRecord(tx, origin, await storeTime(tx), { action, area: 'sign-in', outcome: 'ok' }),
-  )
 }

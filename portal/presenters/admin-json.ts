@@ -1,3 +1,4 @@
+import type { Duty } from '../../broker/policy/duties.ts'
 import type { DataSource } from '../../db/data-sources.ts'
 import type { Group } from '../../db/groups.ts'
 import type { Person } from '../../db/people.ts'
@@ -67,7 +68,29 @@ export function personJson(person: Person): Record<string, unknown> {
     portalUser: person.portalUser,
     auditUser: person.auditUser,
     managementPrivilege: person.managementPrivilege,
+    mayEndSignIns: person.mayEndSignIns,
+    status: person.outAs ?? 'active',
     disabledAt: isoOrNull(person.disabledAt),
+    expiresAt: isoOrNull(person.expiresAt),
+    deletedAt: isoOrNull(person.deletedAt),
+    lastSignInAt: isoOrNull(person.lastSignInAt),
     createdAt: iso(person.createdAt),
   }
+}
+
+/** The same with the approver groups and the duties that stand around them. */
+export function userJson(
+  person: Person,
+  { groups, duties }: { readonly groups: readonly Group[]; readonly duties: readonly Duty[] },
+): Record<string, unknown> {
+  return {
+    ...personJson(person),
+    groups: groups.map(({ name }) => name),
+    duties: duties.map(dutyJson),
+  }
+}
+
+/** Duties that one person holds together, as the API says it. */
+export function dutyJson({ code, severity, person, sentence }: Duty): Record<string, unknown> {
+  return { code, severity, userId: person.id, username: person.username, sentence }
 }

@@ -1,15 +1,5 @@
-/** What the administration views take: data sources, roles and people. */
-import type {
-  Action,
-  Choice,
-  Empty,
-  Field,
-  FieldError,
-  Link,
-  Moment,
-  NavItem,
-  Page,
-} from './pieces.ts'
+/** What the administration views take: data sources and roles. */
+import type { Action, Choice, Empty, Field, FieldError, Link, Moment, Page } from './pieces.ts'
 
 /** One finding of preflight. */
 export interface Check {
@@ -141,58 +131,4 @@ export interface FreshRolePage {
   readonly defaultMinutes: Field
   readonly maximumMinutes: Field
   readonly dangerous: readonly Choice[]
-}
-
-// ---- views/users/index
-
-export interface UserRow {
-  readonly id: string
-  readonly href: string
-  readonly username: string
-  readonly displayName: string
-  readonly email: string
-  readonly flags: readonly string[]
-  readonly status: { readonly name: 'active' | 'locked' | 'disabled'; readonly text: string }
-  readonly lastSignIn?: Moment | undefined
-}
-
-export interface UsersPage {
-  readonly page: Page
-  readonly rows: readonly UserRow[]
-  readonly empty: Empty
-  readonly views: readonly NavItem[]
-  readonly freshHref?: string | undefined
-}
-
-// ---- views/users/fresh: POST /users {username, displayName, email, password, flags (repeated)}
-
-export interface FreshUserPage {
-  readonly page: Page
-  readonly errors: readonly FieldError[]
-  readonly username: Field
-  readonly displayName: Field
-  readonly email: Field
-  readonly password: Field & { readonly hint: string }
-  /** `Admin`, `Audit User`; each hint says what it opens. */
-  readonly flags: readonly Choice[]
-}
-
-// ---- views/users/show: POST /users/:id/flags {flags (repeated)}, and whatever `actions` name
-
-export interface UserPage {
-  readonly page: Page
-  readonly user: UserRow
-  readonly facts: readonly { readonly name: string; readonly value: string }[]
-  /** Absent when the reader may not change them. */
-  readonly flagsForm?:
-    | {
-        readonly href: string
-        readonly flags: readonly Choice[]
-        readonly error?: string | undefined
-      }
-    | undefined
-  readonly groups: readonly string[]
-  readonly actions: readonly Action[]
-  readonly auditHref?: string | undefined
-  readonly links: readonly Link[]
 }

@@ -1,22 +1,12 @@
-import type { DateTime } from 'luxon'
 import { TLS_MODES, type DataSource } from '../../db/data-sources.ts'
 import type { Group } from '../../db/groups.ts'
 import type { Person } from '../../db/people.ts'
 import type { Role } from '../../db/roles.ts'
 import type { FieldMistakes } from '../errors.ts'
 import { fieldsOf, summaryOf } from '../forms/fields.ts'
-import { PASSWORD_LEAST } from '../passwords.ts'
 import type { Shell } from '../shell.ts'
-import type {
-  DataSourceRow,
-  FreshDataSourcePage,
-  FreshRolePage,
-  FreshUserPage,
-  RoleRow,
-  UserRow,
-} from './admin-pages.ts'
-import { minutesText, presentMoment, type Zones } from './moments.ts'
-import { flagsOf } from './page.ts'
+import type { DataSourceRow, FreshDataSourcePage, FreshRolePage, RoleRow } from './admin-pages.ts'
+import { minutesText } from './moments.ts'
 import type { Choice, Field } from './pieces.ts'
 import { counted } from './counted.ts'
 import { visible } from './visible.ts'
@@ -173,66 +163,6 @@ export function dangerousChoice(chosen: boolean): Choice {
     chosen,
     hint: 'can change rights, run programs or read everything; takes at least 2 approvals',
   }
-}
-
-/** A person as the list of users shows them. */
-export function presentUser(
-  person: Person,
-  { zones, lastSignIn }: { zones: Zones; lastSignIn: DateTime<true> | undefined },
-): UserRow {
-  const locked = person.disabledAt !== null
-  return {
-    id: person.id,
-    href: `/users/${person.id}`,
-    username: visible(person.username),
-    displayName: visible(person.displayName),
-    email: visible(person.email ?? '-'),
-    flags: flagsOf(person),
-    status: locked ? { name: 'locked', text: 'locked' } : { name: 'active', text: 'active' },
-    lastSignIn: lastSignIn && presentMoment(lastSignIn, zones),
-  }
-}
-
-/** The form of a new user; a posted password is not shown again. */
-export function presentFreshUser({ page }: Shell, posted: Posted): FreshUserPage {
-  const field = fieldReader(posted)
-  return {
-    page,
-    errors: summaryOf(posted.mistakes),
-    username: field('username'),
-    displayName: field('displayName'),
-    email: field('email'),
-    password: {
-      value: '',
-      error: posted.mistakes['password'],
-      hint: `At least ${PASSWORD_LEAST} characters; a few words in a row do well.`,
-    },
-    flags: flagChoices(fieldsOf(posted.body).list('flags')),
-  }
-}
-
-/** The flags as boxes to tick. */
-export function flagChoices(ticked: readonly string[]): Choice[] {
-  return [
-    {
-      value: 'admin',
-      label: 'Admin',
-      chosen: ticked.includes('admin'),
-      hint: 'changes data sources, roles and users, and terminates sessions',
-    },
-    {
-      value: 'read_only',
-      label: 'Read only',
-      chosen: ticked.includes('read_only'),
-      hint: 'sees data sources, roles and users, and changes nothing',
-    },
-    {
-      value: 'audit',
-      label: 'Audit User',
-      chosen: ticked.includes('audit'),
-      hint: 'reads the Audit tab and every recording',
-    },
-  ]
 }
 
 /** A name to choose. */

@@ -13,6 +13,7 @@ const IN_ORDER: Readonly<Record<Area, true>> = {
   'sign-in': true,
   users: true,
   tokens: true,
+  applications: true,
   audit: true,
   tasks: true,
   alerts: true,
@@ -74,7 +75,7 @@ const VIEWS = {
   users: {
     label: 'User audit',
     statesOnly: false,
-    areas: ['sign-in', 'users', 'tokens', 'audit'],
+    areas: ['sign-in', 'users', 'tokens', 'applications', 'audit'],
     columns: [
       'at',
       'action',
@@ -154,6 +155,7 @@ const WRITTEN_IN: Readonly<Record<string, readonly Area[]>> = {
   group: ['groups'],
   user: ['users'],
   token: ['tokens'],
+  application: ['applications'],
   task: ['tasks'],
   alert: ['alerts'],
   audit: ['audit'],

@@ -17,6 +17,8 @@ import {
 } from './audit-views.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
 import type { Page, Pager } from './pieces.ts'
+import { APPLICATIONS_TAB } from './application-words.ts'
+import { SIGN_INS_TAB } from './sign-in-words.ts'
 import { visible } from './visible.ts'
 
 /** What the Audit tab is drawn from. Counts are undefined where counting took too long. */
@@ -42,7 +44,7 @@ export function presentAudit(facts: AuditFacts): AuditPage {
   const all = isNarrowed ? facts.all : matching
   return {
     page,
-    views: presentViews(form),
+    views: [...presentViews(form), SIGN_INS_TAB, APPLICATIONS_TAB],
     filters: presentFilters(form, frame.zones, counts),
     chooser: presentChooser(form, frame),
     saved: presentSaved(facts, isNarrowed),

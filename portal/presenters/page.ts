@@ -3,7 +3,13 @@ import type { Person } from '../../db/people.ts'
 import type { PersonScope } from '../../db/scope.ts'
 import type { NearEnd } from '../../db/session-endings.ts'
 import { projectVersion } from '../../lib/project.ts'
-import { mayAudit, mayOversee, maySeeAdministration } from '../privileges.ts'
+import {
+  mayAdminister,
+  mayAudit,
+  mayOversee,
+  maySeeAdministration,
+  maySeeSignIns,
+} from '../privileges.ts'
 import type { NavItem, Page } from './pieces.ts'
 import { presentReminders } from './reminders.ts'
 import { visible } from './visible.ts'
@@ -54,7 +60,7 @@ export function presentPage(facts: PageFacts): Page {
 }
 
 /** The flags of a person in the words of the Users tab. */
-export function flagsOf(person: Person): string[] {
+export function flagsOf(person: Pick<Person, 'managementPrivilege' | 'auditUser'>): string[] {
   return [
     ...(person.managementPrivilege === 'admin' ? ['Admin'] : []),
     ...(person.managementPrivilege === 'read_only' ? ['Read only'] : []),
@@ -96,9 +102,15 @@ function entriesFor({ portalMode, waiting, alerts }: PageFacts, scope: PersonSco
     ...(portalMode ? sessions : []),
     ...(portalMode && mayAudit(scope) ? [{ href: '/audit', label: 'Audit' }] : []),
     ...(mayOversee(scope) ? [administrationFor(scope)] : []),
+    ...(maySeeSignIns(scope) && !mayOversee(scope) ? [SIGN_INS] : []),
     ...(mayOversee(scope) ? watching : []),
   ]
 }
+
+const SECOND_FACTORS: Entry = { href: '/settings/mfa', label: 'Second factors' }
+
+/** An auditor finds it among the views of the Audit tab. */
+const SIGN_INS: Entry = { href: '/sign-ins', label: 'User sign-ins' }
 
 /** An auditor reads the policy alone: one page needs no entry above it. */
 function administrationFor(scope: PersonScope): Entry {
@@ -109,7 +121,10 @@ function administrationFor(scope: PersonScope): Entry {
     { href: '/roles', label: 'Roles' },
     { href: '/groups', label: 'Groups' },
     { href: '/users', label: 'Users' },
+    { href: '/applications', label: 'Applications' },
+    ...(maySeeSignIns(scope) ? [SIGN_INS] : []),
     policy,
+    ...(mayAdminister(scope) ? [SECOND_FACTORS] : []),
   ]
   return { href: '/data-sources', label: 'Administration', pages }
 }

@@ -12,9 +12,15 @@ export * from './approval-pages.ts'
 export * from './recording-pages.ts'
 export * from './audit-pages.ts'
 export * from './admin-pages.ts'
+export * from './user-import-pages.ts'
+export * from './user-pages.ts'
 export * from './policy-pages.ts'
 export * from './alert-pages.ts'
 export * from './task-pages.ts'
+export * from './sign-in-pages.ts'
+export * from './password-pages.ts'
+export * from './token-pages.ts'
+export * from './mfa-pages.ts'
 
 // ---- views/sign-in/fresh: POST /sign-in {username, password, next}
 

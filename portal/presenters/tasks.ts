@@ -33,6 +33,7 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   check: 'Test a data source or role',
   mail: 'Letters',
   retention: 'Drop old recordings',
+  accounts: 'End accounts that expire',
   upkeep: "Look after the store's own tables",
 }
 

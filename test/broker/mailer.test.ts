@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import type { KeyObject } from 'node:crypto'
 import { uuidv7 } from '../../lib/ids.ts'
 import { silentLog } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { requestSession } from '../../broker/sessions/lifecycle.ts'
-import { startBroker } from '../../broker/main.ts'
+import { brokerKey, startBroker } from '../../broker/main.ts'
 import { startMailer } from '../../broker/letters/mailer.ts'
 import { Outbox } from '../../broker/letters/outbox.ts'
 import { openMailServer } from '../../broker/letters/mail-server.ts'
@@ -59,7 +60,7 @@ describe('the mailer', () => {
     const server = openMailServer(settingsFor(smtpUrl))
     closings.push(() => server.close())
     const mail = { server, publicUrl: PUBLIC_URL }
-    return new Outbox({ store: world.broker, log: silentLog, mail })
+    return new Outbox({ store: world.broker, log: silentLog, key: keyOf(world), mail })
   }
   /** Writes so many letters to each of some people. */
   const queue = async (to: readonly Name[], count = 1): Promise<void> => {
@@ -267,7 +268,7 @@ describe('the mailer', () => {
       `update mails set due_at = now() - interval '2 hours' where person_id = :john`,
       { john: world.people.john.id },
     )
-    const mailer = startMailer({ store: world.broker, log: silentLog })
+    const mailer = startMailer({ store: world.broker, log: silentLog, key: keyOf(world) })
     await until('dropped', async () => (await statesOf()).includes('dropped'))
     await mailer.close()
 
@@ -282,3 +283,7 @@ describe('the mailer', () => {
     assert.deepEqual(await statesOf(), ['dropped', 'dropped'])
   })
 })
+
+function keyOf({ masterKey }: World): KeyObject {
+  return brokerKey({ masterKey, partKey: undefined })
+}

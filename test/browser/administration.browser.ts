@@ -39,7 +39,16 @@ describe('administration and more time, in a browser', () => {
     const names = await below.allInnerTexts()
     assert.deepEqual(
       names.map((name) => name.trim()),
-      ['Data sources', 'Roles', 'Groups', 'Users', 'Policy'],
+      [
+        'Data sources',
+        'Roles',
+        'Groups',
+        'Users',
+        'Applications',
+        'User sign-ins',
+        'Policy',
+        'Second factors',
+      ],
     )
     const bar = await page.locator('.bar').boundingBox()
     assert.ok(bar && bar.height < 100, `two rows, not ${String(bar?.height)} px`)

@@ -50,7 +50,7 @@ describe('every page, in four time zones, light and dark, wide and small', () =>
     const routes = pageRoutes({
       ...deps,
       signIns: openSignIns(deps),
-      attempts: openAttempts(),
+      attempts: openAttempts(deps, 'sign-in'),
     })
     await shutdown.close()
     const read = routes.filter(({ method }) => method === 'get').map(({ path }) => path)

@@ -108,6 +108,9 @@ describe('everything, in a browser without JavaScript', () => {
     const mark = await open('mark', '/history')
     const row = mark.locator('[data-session-id]', { hasText: 'CANCELED' })
     await row.getByRole('button', { name: 'Hide' }).click()
+    // a page that is still on its way has no rows either
+    await mark.locator('[data-flash]', { hasText: 'is hidden' }).waitFor()
+    await mark.waitForLoadState()
     assert.equal(await row.count(), 0)
     await mark.getByLabel('Show deleted').check()
     await mark.getByRole('button', { name: 'Show', exact: true }).click()
@@ -131,6 +134,25 @@ describe('everything, in a browser without JavaScript', () => {
     await audrey.getByRole('link', { name: 'Audit', exact: true }).first().click()
     await audrey.locator('[data-rows] [data-peek]').first().click()
     await audrey.getByRole('heading', { name: /^Session \d/ }).waitFor()
+  })
+
+  it('a sign-in is found, its day chosen, and ended with a reason', async () => {
+    await signIn('john')
+    const admin = await open('admin', '/sign-ins')
+    await admin.getByLabel('Name').fill('john')
+    await admin.getByRole('button', { name: 'Show' }).click()
+    await admin.waitForURL(/q=john/)
+    const active = admin.locator('[data-active="true"]')
+    const count = await active.count()
+    await active.first().getByRole('link').click()
+    await admin.getByText('Terminate', { exact: true }).click()
+    await admin.getByLabel('Reason').first().fill('left open')
+    await admin.getByRole('button', { name: 'Terminate this sign-in' }).click()
+    await admin.getByText('left open').first().waitFor()
+    await admin.goto(`${served.url}/sign-ins?q=john`)
+    assert.equal(await active.count(), count - 1)
+    const john = await open('john', '/account/sign-ins')
+    assert.equal(new URL(john.url()).pathname, '/sign-in')
   })
 
   async function download(page: Page): Promise<string> {

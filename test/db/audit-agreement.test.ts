@@ -6,7 +6,7 @@ import { NO_FILTER, type AuditFilter } from '../../db/audit-filter.ts'
 import type { AuditRecord } from '../../db/audit-record.ts'
 import { searchRecords } from '../../db/audit-search.ts'
 import { openStory } from '../support/audit-story.ts'
-import { instant, write, type Trail } from '../support/trail.ts'
+import { instant, write, type Entry, type Trail } from '../support/trail.ts'
 
 const ALL: AuditFilter = { ...NO_FILTER, view: 'all' }
 
@@ -43,7 +43,7 @@ describe('a search of the trail', () => {
     )
   })
 
-  it('counts every state, action and area where time is all that narrows', async () => {
+  it('counts every state, action and area where time is all that narrows, or nearly all', async () => {
     // one action in several areas, in several states and in none
     const at = '2026-11-23T10:30:00.000Z'
     await write(trail, [
@@ -53,6 +53,11 @@ describe('a search of the trail', () => {
       { at, action: 'session.denied', area: 'sessions' },
       { at, action: 'session.denied', area: 'tasks', state: 'GRANTED', scope: 'session' },
     ])
+    // nearly everything is the company's as it is called now
+    const login = { at, action: 'auth.login', area: 'sign-in' } as const
+    await write(trail, Array<Entry>(60).fill(login))
+    const { organization } = trail.audrey
+    await write(trail, [{ ...login, organization: { ...organization, name: 'Former name' } }])
     const { records } = await searchRecords(trail.portal.db, trail.audrey, ALL, { size: 1_000 })
     const since = instant('2026-11-23T09:20:00Z')
     for (const view of ['all', 'sessions'] as const) {
@@ -60,6 +65,7 @@ describe('a search of the trail', () => {
         { ...NO_FILTER, view },
         { ...NO_FILTER, view, since },
         { ...NO_FILTER, view, until: since },
+        { ...NO_FILTER, view, company: organization.name },
         { ...NO_FILTER, view, states: ['APPROVED', 'DENIED'] as const, areas: ['sessions'] },
       ]) {
         const choices = await countChoices(trail.portal.db, trail.audrey, filter)

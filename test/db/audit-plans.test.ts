@@ -44,12 +44,16 @@ describe('how the trail is searched', () => {
       { actions: ['settings.changed', 'policy.changed'] },
       'organization_id_action',
     ],
-    ['an area', { areas: ['settings'] }, 'organization_id_area'],
-    ['a pattern', { actor: 'rare*' }, OF_RECORDS],
+    ['an area', { areas: ['settings'] }, `(?:${OF_RECORDS}|\\S*organization_id_action)`],
+    ['a pattern', { actor: '*are one' }, OF_RECORDS],
+    ['a pattern that begins with some letters', { actor: 'rare*' }, OF_RECORDS],
+    ['a pattern of one letter', { actor: 'r*' }, OF_RECORDS],
+    ['a pattern of a company', { company: 'rare*' }, OF_RECORDS],
     ['two that are frequent alone', { actor: 'many', dataSource: 'rare source' }, OF_RECORDS],
     ['a client address', { clientIp: '192.0.2.99' }, OF_PAYLOADS],
     ['a client address and an actor', { clientIp: '192.0.2.1', actor: 'rare one' }, OF_PAYLOADS],
     ['part of a client address', { clientIp: '192.0.2.9*' }, OF_PAYLOADS],
+    ['a pattern beside a frequent address', { clientIp: '192.0.2.1', actor: 'r*' }, OF_PAYLOADS],
     ['a reason', { reason: 'quokka' }, OF_PAYLOADS],
   ]
   for (const [what, filter, index] of RARE) {
@@ -77,8 +81,18 @@ describe('how the trail is searched', () => {
 
   it('asks the newest records one by one before it looks anything up', async () => {
     const statements = await statementsOf(trail, { actor: 'many' })
-    assert.equal(statements.filter(({ sql }) => sql.includes('limit 10000')).length, 1)
-    assert.ok(!statements.some(({ sql }) => sql.includes('offset 0')))
+    assert.equal(statements.filter(({ sql }) => sql.includes('limit 1000)')).length, 1)
+    assert.ok(!statements.some(({ sql }) => /limit 10000\)|offset 0/.test(sql)))
+  })
+
+  it('asks more of them where the first promise to fill the page, and none where they do not', async () => {
+    const glances = async (filter: Partial<AuditFilter>): Promise<number[]> =>
+      (await statementsOf(trail, filter)).flatMap(({ sql }) => {
+        const [, newest] = /limit (\d+)\) as r/.exec(sql) ?? []
+        return newest === undefined ? [] : [Number(newest)]
+      })
+    assert.deepEqual(await glances({ actor: 'rare one' }), [1_000])
+    assert.deepEqual(await glances({ actor: 'now and then' }), [1_000, 10_000])
   })
 
   it('gives counts up in time, and nothing else with them', async () => {
@@ -174,6 +188,17 @@ async function fill(trail: Trail): Promise<void> {
                from record_payloads p
                join records r on r.at = p.at and r.seq = p.seq
               where r.actor_name = 'many') as p`,
+    { many: MANY },
+  )
+  await write(trail, [{ at, actor: 'now and then' }])
+  await rows(
+    db,
+    `insert into records (at, event_id, organization_id, action, area, scope, state, actor_name, outcome, body)
+     select date_trunc('month', r.at at time zone 'UTC') at time zone 'UTC' + n * interval '1 millisecond',
+            gen_random_uuid(), r.organization_id, r.action, r.area, r.scope, r.state, r.actor_name, r.outcome, r.body
+       from records r
+      cross join generate_series(1, :many, 50) n
+      where r.actor_name = 'now and then'`,
     { many: MANY },
   )
   await db.raw('vacuum analyze records, record_payloads')

@@ -128,6 +128,8 @@ describe("the trail against every part's own login", () => {
       'select password_hash from people',
       'select * from tokens',
       'select * from sign_ins',
+      'select * from password_links',
+      'select * from mail_service',
     ]) {
       await assert.rejects(clients.proxy.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
     }
@@ -152,6 +154,7 @@ describe("the trail against every part's own login", () => {
       'select password_hash from people',
       'select hash from tokens',
       'select verifier from session_credentials',
+      'select hash from password_links',
       'select text from statements',
       "update data_sources set host = '127.0.0.2'",
     ]) {
@@ -192,6 +195,9 @@ describe("the trail against every part's own login", () => {
       'update mails set sent_at = now()',
       'select facts from mails',
       'select detail from mails',
+      // a secret in a letter is the broker's to open
+      'select sealed from mails',
+      'update mail_service set is_open = true',
     ]) {
       await assert.rejects(clients.portal.query(sql), { code: INSUFFICIENT_PRIVILEGE }, sql)
     }

@@ -9,9 +9,11 @@ describe('journey: servers go away and come back, and nothing is lost', function
 
   let servers: OwnServers
   let mark: PersonApi
+  let setup: SetupLinks
 
   before(async () => {
     servers = await startOnOwnServers()
+    setup = await trySetupLinks(servers)
     const made = await servers.install.cli(['demo-setup', '--shop-url', servers.shop.url()])
     assert.equal(made.code, 0, made.stderr)
     const { DAYPASS_TOKEN = '' } = await servers.as('mark')
@@ -19,6 +21,22 @@ describe('journey: servers go away and come back, and nothing is lost', function
   })
 
   after(() => servers.close())
+
+  it('a store without an admin: the banner alone says where to make one, until there is one', async () => {
+    const { told, made } = setup
+    assert.deepEqual(setup.opened, [303, '/setup'])
+    assert.deepEqual(setup.replaced, [404, null], 'the link of the banner ended with the next')
+    assert.deepEqual(await open(made), [404, null], 'the demo has an admin')
+    const refused = await servers.install.cli(['setup-link'])
+    assert.deepEqual([refused.code, refused.stdout], [1, ''])
+    assert.match(refused.stderr, /There is an admin already/)
+    const linked = await servers.install.cli(['password-link', 'mark', '--json'])
+    const { url } = JSON.parse(linked.stdout) as { url: string }
+    assert.deepEqual(await open(url), [303, '/password/new'])
+    const secret = new URL(told).searchParams.get('secret') ?? ''
+    assert.equal(servers.install.printed().split(secret).length, 2, 'it stands in the banner alone')
+    assert.ok(!servers.install.printed().includes('there is no admin yet'))
+  })
 
   it('the store goes: what was let in works on, the portal says so, and all is recorded after', async () => {
     const id = await request()
@@ -137,3 +155,29 @@ describe('journey: servers go away and come back, and nothing is lost', function
     return client
   }
 })
+
+/** Links that make the first admin, tried while there is none. */
+interface SetupLinks {
+  /** By the banner. */
+  readonly told: string
+  readonly opened: Opened
+  /** What the banner's answers once there is another. */
+  readonly replaced: Opened
+  readonly made: string
+}
+type Opened = readonly [status: number, location: string | null]
+
+async function trySetupLinks({ install }: OwnServers): Promise<SetupLinks> {
+  const [told] = /http\S+\/password\/link\?secret=\S+/.exec(install.printed()) ?? []
+  assert.ok(told, install.printed())
+  const opened = await open(told)
+  const answer = await install.cli(['setup-link', '--json'])
+  assert.equal(answer.code, 0, answer.stderr)
+  const { url } = JSON.parse(answer.stdout) as { url: string }
+  return { told, opened, replaced: await open(told), made: url }
+}
+
+async function open(url: string): Promise<Opened> {
+  const { status, headers } = await fetch(url, { redirect: 'manual' })
+  return [status, headers.get('location')]
+}

@@ -56,7 +56,7 @@ describe('what is said on the next page', () => {
     post.on('response', (said: IncomingMessage) => (answer = said.resume()))
 
     await world.owner.change(async (tx) => {
-      await rows(tx, 'select from sign_ins for update')
+      await rows(tx, 'select from sign_in_cookies for update')
       post.end(fields.toString())
       await until('the sign-in waits to be saved', isSaving)
       // what was written before would have arrived by now
@@ -83,7 +83,7 @@ describe('what is said on the next page', () => {
 
   it('is not undone by a part that was asked for before and ends after', async () => {
     const kept = () =>
-      rows<{ sess: unknown }>(world.owner.db, `select sess from sign_ins order by sid`)
+      rows<{ sess: unknown }>(world.owner.db, `select sess from sign_in_cookies order by sid`)
     const [, token = ''] =
       /name="_csrf" value="([^"]+)"/.exec((await mark.get('/sessions/new')).text) ?? []
     const before = await kept()

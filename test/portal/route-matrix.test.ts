@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import request from 'supertest'
+import { createApplication } from '../../db/applications.ts'
 import { createPerson, getDefaultOrganization, type Person } from '../../db/people.ts'
 import { systemOrigin } from '../../db/scope.ts'
 import { askForCheck } from '../../db/data-source-checks.ts'
 import { rows } from '../../db/store.ts'
+import { createSignIn } from '../../db/sign-ins.ts'
 import { createToken } from '../../db/tokens.ts'
+import { uuidv7 } from '../../lib/ids.ts'
 import { silentLog } from '../../lib/log.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
 import { openMetrics } from '../../portal/api/metrics.ts'
@@ -51,7 +54,9 @@ describe('every route, for everyone who might call it', () => {
     const signIns = openSignIns(deps)
     const named = ({ method, path }: { method: string; path: string }): string =>
       `${method} ${path}`
-    const pages = pageRoutes({ ...deps, signIns, attempts: openAttempts() }).map(named)
+    const pages = pageRoutes({ ...deps, signIns, attempts: openAttempts(deps, 'sign-in') }).map(
+      named,
+    )
     const api = [...publicApiRoutes(), ...apiRoutes({ ...deps, metrics: openMetrics(deps) })]
     assert.deepEqual([...pages].sort(), Object.keys(PAGES).sort())
     assert.deepEqual(api.map(named).sort(), Object.keys(API).sort())
@@ -77,12 +82,14 @@ describe('every route, for everyone who might call it', () => {
     const [method, path] = await fill(route)
     const browser = browsers.get(who) ?? portal.browser()
     const isDecided = path.startsWith('/sessions/') || path.startsWith('/extensions/')
-    const fields = isDecided && !path.endsWith('termination') ? REASON : {}
-    const ended = /\/sessions\/\d+\/termination$/.test(path) ? REASON : fields
+    // without the box the target could not sign in, and what follows is about somebody who can
+    const posted = path.endsWith('/flags') ? { flags: 'portal' } : {}
+    const fields = isDecided && !path.endsWith('termination') ? REASON : posted
+    const ended = /\/(sessions|sign-ins)\/[^/]+\/termination$/.test(path) ? REASON : fields
     const answer = method === 'get' ? await browser.get(path) : await browser.post(path, ended)
     if (route === 'post /sign-out') browsers.set(who, await open(who))
     if (answer.status !== 303) return answer.status
-    return answer.get('location')?.startsWith('/sign-in') === true ? 'sign-in' : 'on'
+    return /^\/sign-in(?:\?|$)/.test(answer.get('location') ?? '') ? 'sign-in' : 'on'
   }
 
   async function callApi(route: string, who: Who): Promise<Answer> {
@@ -90,7 +97,7 @@ describe('every route, for everyone who might call it', () => {
     const call = request(portal.app)[method](`/api/v1${path}`)
     const token = tokens.get(who)
     if (token !== undefined) call.auth(token, { type: 'bearer' })
-    const needsReason = /\/(denial|termination)$/.test(path)
+    const needsReason = /^\/(?!account\/).*\/(denial|termination)$/.test(path)
     return (await (method === 'get' ? call : call.send(needsReason ? REASON : {}))).status
   }
 
@@ -117,6 +124,9 @@ describe('every route, for everyone who might call it', () => {
     if (pattern.startsWith('/extensions/:id')) return extendAsMark()
     if (pattern.startsWith('/data-sources/:id')) return world.dataSource.id
     if (pattern.startsWith('/roles/:id')) return world.roles.role1.id
+    if (pattern.includes('/sign-ins/:id')) return signInAsJohn()
+    if (pattern.startsWith('/applications/:id')) return (await addApplication()).application
+    if (pattern.startsWith('/tokens/:id')) return (await addApplication()).token
     if (pattern.startsWith('/groups/:id')) return world.roles.role1.approverGroup?.id ?? ''
     if (!pattern.startsWith('/checks/:id')) return target.id
     const asked = { dataSourceId: world.dataSource.id, cause: 'asked', askedBy: 'admin' } as const
@@ -129,6 +139,32 @@ describe('every route, for everyone who might call it', () => {
     const { id } = answer.body as { id?: unknown }
     assert.ok(typeof id === 'string', answer.text)
     return id
+  }
+
+  async function signInAsJohn(): Promise<string> {
+    const id = uuidv7()
+    const person = world.people.john
+    await world.owner.change((tx) =>
+      createSignIn(tx, world.origins.john, { id, person, authMethod: 'password' }),
+    )
+    return id
+  }
+
+  /** A fresh application with a token, as posts end it. */
+  async function addApplication(): Promise<{ application: string; token: string }> {
+    return world.portal.change(async (tx) => {
+      const application = await createApplication(tx, world.origins.admin, {
+        username: `app-${uuidv7()}`,
+        displayName: 'Matrix',
+        purpose: '',
+        auditUser: false,
+        managementPrivilege: 'none',
+        owner: world.people.mark,
+      })
+      const asked = { person: application, name: 'matrix' }
+      const token = await createToken(tx, world.origins.admin, asked)
+      return { application: application.id, token: token.id }
+    })
   }
 
   async function extendAsMark(): Promise<string> {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import request from 'supertest'
 import { getRow, rows } from '../../db/store.ts'
-import { openPortal, PASSWORD, type TestPortal } from '../support/portal.ts'
+import { silentLog } from '../../lib/log.ts'
+import { Shutdown } from '../../lib/shutdown.ts'
+import { createApp } from '../../portal/app.ts'
+import {
+  configFor,
+  openPortal,
+  PASSWORD,
+  type Browser,
+  type TestPortal,
+} from '../support/portal.ts'
 import { makeWorld, type World } from '../support/world.ts'
 
 describe('signing in', () => {
@@ -92,6 +101,63 @@ describe('signing in', () => {
     }
   })
 
+  describe('between a right password and the rest that is asked', () => {
+    const asked = (flag: boolean) =>
+      rows(
+        world.owner.db,
+        `update people set must_change_password = :flag where username = 'john'`,
+        { flag },
+      )
+    before(() => asked(true))
+    after(() => asked(false))
+
+    const begin = async () => {
+      const browser = portal.browser()
+      await browser.get('/sign-in')
+      const planted = browser.cookie()
+      const answer = await browser.post('/sign-in', { username: 'john', password: PASSWORD })
+      assert.equal(answer.get('location'), '/sign-in/password')
+      assert.notEqual(browser.cookie(), planted)
+      const thief = await portal.browser().get('/sign-in/password').set('cookie', planted)
+      assert.equal(thief.status, 303)
+      return browser
+    }
+
+    const isSentBack = async (browser: Browser): Promise<boolean> =>
+      /^\/sign-in(\?|$)/.test((await browser.get('/sign-in/password')).get('location') ?? '')
+
+    it('nobody is signed in, and nothing says so', async () => {
+      const before = await countOf('auth.login')
+      const browser = await begin()
+      assert.match((await browser.get('/sessions')).get('location') ?? '', /^\/sign-in/)
+      assert.equal((await browser.get('/sign-in/password')).status, 200)
+      assert.deepEqual(await countOf('auth.login'), before)
+    })
+
+    it('ten minutes are enough', async () => {
+      const browser = await begin()
+      await rows(
+        world.owner.db,
+        `update sign_in_cookies
+            set sess = jsonb_set(sess::jsonb, '{pending,since}',
+                                 to_jsonb((sess #>> '{pending,since}')::bigint - 601000))::json
+          where sess #>> '{pending,personId}' = :id`,
+        { id: world.people.john.id },
+      )
+      assert.ok(await isSentBack(browser))
+    })
+
+    it('a lock and another password end it', async () => {
+      const [locked, changed] = [await begin(), await begin()]
+      const set = (change: string) =>
+        rows(world.owner.db, `update people set ${change} where username = 'john'`)
+      await set('disabled_at = now()')
+      assert.ok(await isSentBack(locked))
+      await set('disabled_at = null, password_changed_at = now()')
+      assert.ok(await isSentBack(changed))
+    })
+  })
+
   it('goes where it was asked to, within this site only', async () => {
     const cases = [
       ['/approvals?x=1', '/approvals?x=1'],
@@ -100,6 +166,8 @@ describe('signing in', () => {
       ['/\t/evil.example', '/'],
       ['https://evil.example', '/'],
       ['/..//evil.example', '/'],
+      ['/sign-in/password', '/'],
+      ['/sign-in?next=/sign-in', '/'],
       ['javascript:alert(1)', '/'],
     ] as const
     for (const [next, expected] of cases) {
@@ -162,10 +230,43 @@ describe('signing in', () => {
       assert.ok(Number(refused.get('retry-after')) > 0)
       const right = { username: 'audrey', password: PASSWORD }
       assert.equal((await other.browser().post('/sign-in', right)).status, 429)
+      assert.equal(
+        (await portal.browser().post('/sign-in', right)).status,
+        429,
+        'portals count together',
+      )
+      assert.equal((await signInFrom('192.0.2.9', right)).status, 303, 'nobody locks others out')
       const mark = { username: 'mark', password: PASSWORD }
       assert.equal((await other.browser().post('/sign-in', mark)).status, 303)
     } finally {
       await other.close()
+    }
+  })
+
+  it('lets nobody in while the store does not count tries, and says so', async () => {
+    const shutdown = new Shutdown(silentLog)
+    const deps = { config: configFor(world), store: world.portal, log: silentLog, shutdown }
+    const app = createApp({ ...deps, countTriesWithinMs: 200 })
+    const page = await request(app).get('/sign-in')
+    const [, token = ''] = /name="_csrf" value="([^"]+)"/.exec(page.text) ?? []
+    const signIn = () =>
+      request(app)
+        .post('/sign-in')
+        .set('cookie', (page.get('set-cookie') ?? [''])[0] ?? '')
+        .set('sec-fetch-site', 'same-origin')
+        .send(
+          new URLSearchParams({ _csrf: token, username: 'mark', password: PASSWORD }).toString(),
+        )
+    try {
+      await world.owner.change(async (tx) => {
+        await rows(tx, 'lock table sign_in_tries in access exclusive mode')
+        const refused = await signIn()
+        assert.equal(refused.status, 503)
+        assert.match(refused.text, /could not count this try.*nobody is let in/)
+      })
+      assert.equal((await signIn()).status, 303)
+    } finally {
+      await shutdown.close()
     }
   })
 
@@ -207,6 +308,23 @@ describe('signing in', () => {
       await other.close()
     }
   })
+
+  /** Signs in through a reverse proxy that says where the request came from. */
+  async function signInFrom(address: string, fields: Record<string, string>) {
+    const behind = await openPortal(world, { DAYPASS_TRUST_PROXY: 'loopback' })
+    try {
+      const from = { 'x-forwarded-for': address }
+      const page = await request(behind.app).get('/sign-in').set(from)
+      const [, token = ''] = /name="_csrf" value="([^"]+)"/.exec(page.text) ?? []
+      return await request(behind.app)
+        .post('/sign-in')
+        .set({ ...from, cookie: (page.get('set-cookie') ?? [''])[0] ?? '' })
+        .set('sec-fetch-site', 'same-origin')
+        .send(new URLSearchParams({ _csrf: token, ...fields }).toString())
+    } finally {
+      await behind.close()
+    }
+  }
 
   function countOf(action: string) {
     return getRow<{ count: string }>(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { requestSession, type SessionRequest } from '../../broker/sessions/lifecycle.ts'
+import { brokerKey } from '../../broker/main.ts'
 import { openMailServer } from '../../broker/letters/mail-server.ts'
 import { BROKER, makeMove, takeSession } from '../../broker/sessions/moves.ts'
 import { Outbox } from '../../broker/letters/outbox.ts'
@@ -28,7 +29,8 @@ export class MailRoom {
       publicUrl: PUBLIC_URL,
     })
     const sending = { server: this.#server, publicUrl: PUBLIC_URL }
-    this.#outbox = new Outbox({ store: world.broker, log: silentLog, mail: sending })
+    const key = brokerKey({ masterKey: world.masterKey, partKey: undefined })
+    this.#outbox = new Outbox({ store: world.broker, log: silentLog, key, mail: sending })
   }
 
   static async open(): Promise<MailRoom> {

@@ -48,6 +48,8 @@ export const HOSTILE: Words = {
   alert: LEGEND,
   leftBehind: { name: `public."${MARKUP}${DECEIT}"`, detail: LEGEND },
   application: `${SHORT_MARKUP}${DECEIT}${unbroken(60)}`,
+  browser: `${MARKUP}${DECEIT}${unbroken(200)}`,
+  host: `${unbroken(120)}.${MARKUP}${DECEIT}`.slice(0, 253),
   statements: [
     [
       { text: LONG_STATEMENT, tag: 'SELECT 1' },

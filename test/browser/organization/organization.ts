@@ -6,10 +6,14 @@ import { makeBroker } from '../../support/broker.ts'
 import { configFor } from '../../support/portal.ts'
 import { listen, serve, type Served } from '../../support/served.ts'
 import { makeWorld, type World } from '../../support/world.ts'
+import { layApplications } from './applications.ts'
 import { administer, raiseAlerts, shareOutRights, type Administered } from './administration.ts'
+import { layFactors } from './factors.ts'
+import { layLinks, layMustChange, laySetup } from './links.ts'
 import { writePast } from './past.ts'
 import { actingIn, addPeople, HALDEN, type Acting, type People } from './people.ts'
 import { playSessions, type Sessions } from './sessions.ts'
+import { laySignIns, type LaidSignIns } from './sign-ins.ts'
 import type { Username, Words } from './words.ts'
 
 /** An organization in the middle of its work: something of everything there is a page for. */
@@ -18,6 +22,8 @@ export interface Organization extends Served {
   readonly administered: Administered
   readonly sessions: Sessions
   readonly act: (who: Username) => Acting
+  readonly signIns: LaidSignIns
+  readonly application: { readonly id: string }
   /** A record with everything that records can hold. */
   readonly recordId: string
 }
@@ -39,8 +45,13 @@ export async function openOrganization(words: Words): Promise<Organization> {
   const sessions = await playSessions({ world, broker, act, words, emergency })
   await raiseAlerts(world, administered, words)
   await nameDatabase(world)
+  await layLinks(world)
+  await layFactors(world, 'tomas.novak')
+  const signIns = await laySignIns(world, { people, act, words })
+  const application = await layApplications(world, { admin, words })
   const recordId = await findRecord(world, sessions)
-  return { ...(await serve(world)), people, administered, sessions, act, recordId }
+  const told = { people, administered, sessions, act, signIns, application, recordId }
+  return { ...(await serve(world)), ...told }
 }
 
 /** Opens a world in which nothing has happened yet; without offers nobody can even ask. */
@@ -51,7 +62,16 @@ export async function openFresh({ offers }: { readonly offers: boolean }): Promi
   if (!offers) await rows(world.owner.db, 'delete from data_sources')
   if (!offers) await rows(world.owner.db, 'delete from group_members')
   if (!offers) await rows(world.owner.db, 'delete from groups')
+  if (!offers) await layMustChange(world)
   return serve(world)
+}
+
+/** Opens a world in which nobody is an admin yet. */
+export async function openSetup(): Promise<Served> {
+  const served = await openFresh({ offers: false })
+  await laySetup(served.world)
+  await layFactors(served.world, 'john')
+  return served
 }
 
 /** The sign-in page of a demo, and one whose store does not answer. */

@@ -9,8 +9,11 @@ export interface Place {
   /** What it shows, in a line. */
   readonly line: string
   readonly reader: Username | 'nobody'
-  /** The busy organization, one in which nothing happened yet, or one without anything to ask for. */
-  readonly world?: 'quiet' | 'bare' | 'demo' | 'away'
+  /**
+   * The busy organization, one in which nothing happened yet, one without anything to ask for, or one
+   * without an admin.
+   */
+  readonly world?: 'quiet' | 'bare' | 'setup' | 'demo' | 'away'
   readonly path: (organization: Organization) => string
   /** The answer's status where it is not 200. */
   readonly status?: number

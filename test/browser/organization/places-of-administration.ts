@@ -1,4 +1,15 @@
+import type { Page } from 'playwright-core'
 import { at, type Places } from './place.ts'
+
+/** Pastes the lines of a file and asks what they would do. */
+function previewOf(csv: string): (page: Page) => Promise<void> {
+  return async (page) => {
+    await page.getByLabel('Or its lines').fill(csv)
+    await page.getByRole('button', { name: 'Preview' }).click()
+    await page.waitForURL(/import/)
+    await page.locator('[data-line], #csv-error').first().waitFor()
+  }
+}
 
 /** What can be asked for, who may, on what terms; and how Daypass itself does. */
 export const PLACES_OF_ADMINISTRATION: Places = {
@@ -77,22 +88,104 @@ export const PLACES_OF_ADMINISTRATION: Places = {
       world: 'quiet',
       path: at('/users?status=locked'),
     },
+    {
+      name: 'users-none-found',
+      line: 'A search that finds nobody.',
+      reader: 'admin',
+      path: at('/users?q=nobody'),
+    },
+  ],
+  '/users/duties': [
+    {
+      name: 'users-duties',
+      line: 'Duties that one person holds together.',
+      reader: 'admin',
+      path: at('/users/duties'),
+    },
   ],
   '/users/new': [
     { name: 'user-new', line: 'Add a person.', reader: 'admin', path: at('/users/new') },
   ],
+  '/users/import': [
+    {
+      name: 'users-import',
+      line: 'Users from a CSV file: choose it, or paste its lines.',
+      reader: 'admin',
+      path: at('/users/import'),
+    },
+    {
+      name: 'users-import-unreadable',
+      line: 'A file with a column that is not imported.',
+      reader: 'admin',
+      path: at('/users/import'),
+      then: previewOf('Username,Password\nana.silva,secret'),
+    },
+    {
+      name: 'users-import-preview',
+      line: 'What a file would do, line by line, before it is done.',
+      reader: 'admin',
+      path: at('/users/import'),
+      then: previewOf(
+        [
+          'Username,Name,E-mail,Portal User,Management Privilege,Expiration date',
+          'ana.silva,Ana Silva,ana.silva@example.com,yes,None,2199-01-31',
+          'admin,"=HYPERLINK(""http://example.com"")",,,,',
+          'wei.li,,,,,',
+        ].join('\n'),
+      ),
+    },
+    {
+      name: 'users-import-wrong',
+      line: 'Lines that are wrong, each told at its cell.',
+      reader: 'admin',
+      path: at('/users/import'),
+      then: previewOf(
+        [
+          'Username;Name;E-mail;Portal User;Expiration date',
+          'ana silva;Ana Silva;ana.silva;perhaps;yesterday',
+          'admin;;;no;',
+          'ana.silva;Ana Silva;;;;more',
+        ].join('\n'),
+      ),
+    },
+  ],
   '/users/:id': [
     {
       name: 'user',
-      line: 'One person: flags, and the lock.',
+      line: 'One person: account, flags, groups, and the way in.',
       reader: 'admin',
       path: ({ people }) => `/users/${people['salma.idrissi'].id}`,
+    },
+    {
+      name: 'user-expiry-refused',
+      line: 'An expiration date that has passed, refused at the field.',
+      reader: 'admin',
+      path: ({ people }) => `/users/${people['salma.idrissi'].id}`,
+      then: async (page) => {
+        await page.getByLabel('Expiration date').fill('2020-01-01')
+        await page.getByRole('button', { name: 'Save account' }).click()
+        await page.locator('#expiresAt-error').waitFor()
+      },
+    },
+    {
+      name: 'user-own',
+      line: "One's own account: others change what it may do.",
+      reader: 'admin',
+      path: ({ people }) => `/users/${people.admin.id}`,
     },
     {
       name: 'user-locked',
       line: 'One who is locked out, for somebody who may only read.',
       reader: 'nadia.horvat',
       path: ({ people }) => `/users/${people['tomas.novak'].id}`,
+    },
+  ],
+  '/users/:id/deletion': [
+    {
+      name: 'user-deletion',
+      line: 'What deleting somebody does, and their name to be typed.',
+      reader: 'admin',
+      path: ({ people }) => `/users/${people['wei.li'].id}/deletion`,
     },
   ],
   '/groups': [

@@ -107,6 +107,50 @@ export const PLACES_OF_AUDIT: Places = {
       path: at('/audit/filters'),
     },
   ],
+  '/account/sign-ins': [
+    {
+      name: 'own-sign-ins',
+      line: 'Where one is signed in oneself.',
+      reader: 'wei.li',
+      path: at('/account/sign-ins'),
+    },
+  ],
+  '/sign-ins': [
+    {
+      name: 'sign-ins',
+      line: 'User sign-ins: who is and was signed in today.',
+      reader: 'audrey',
+      path: at('/sign-ins'),
+    },
+    {
+      name: 'sign-ins-range',
+      line: 'A range of time in which nobody was.',
+      reader: 'audrey',
+      path: at('/sign-ins?since=2001-01-01T00:00&until=2001-02-01T00:00'),
+    },
+    {
+      name: 'sign-ins-wrong-day',
+      line: 'A day that there is not.',
+      reader: 'audrey',
+      path: at('/sign-ins?day=2001-02-30'),
+      status: 422,
+    },
+  ],
+  '/sign-ins/:id': [
+    {
+      name: 'sign-in-active',
+      line: 'One of them, which an admin may end; what was done is for Audit Users.',
+      reader: 'admin',
+      path: ({ signIns }) => `/sign-ins/${signIns.active}`,
+      then: (page) => page.getByText('Terminate and Lock', { exact: true }).click(),
+    },
+    {
+      name: 'sign-in-ended',
+      line: 'One that was ended: by whom, why, and what was done in it.',
+      reader: 'audrey',
+      path: ({ signIns }) => `/sign-ins/${signIns.terminated}`,
+    },
+  ],
   '/audit/:record': [
     {
       name: 'record',

@@ -1,8 +1,11 @@
 import type { Place, Places } from './place.ts'
 import { PLACES_OF_ADMINISTRATION } from './places-of-administration.ts'
 import { PLACES_OF_AUDIT } from './places-of-audit.ts'
+import { PLACES_OF_MFA } from './places-of-mfa.ts'
+import { PLACES_OF_PASSWORDS } from './places-of-passwords.ts'
 import { PLACES_OF_SESSIONS } from './places-of-sessions.ts'
 import { PLACES_OF_SIGN_IN } from './places-of-sign-in.ts'
+import { PLACES_OF_TOKENS } from './places-of-tokens.ts'
 
 export type { Place } from './place.ts'
 
@@ -12,9 +15,12 @@ export type { Place } from './place.ts'
  */
 export const PLACES: Places = {
   ...PLACES_OF_SIGN_IN,
+  ...PLACES_OF_PASSWORDS,
+  ...PLACES_OF_MFA,
   ...PLACES_OF_SESSIONS,
   ...PLACES_OF_AUDIT,
   ...PLACES_OF_ADMINISTRATION,
+  ...PLACES_OF_TOKENS,
 }
 
 /** Routes that lead on to a page of the table. */
@@ -30,15 +36,32 @@ export const REDIRECTS: readonly string[] = [
   '/extensions/:id/denial',
   '/extensions/:id/cancellation',
   '/audit/filters/:id',
+  '/sign-ins/:id/termination',
+  '/account/sign-ins/termination',
+  '/account/sign-ins/:id/termination',
   '/audit/filters/:id/deletion',
   '/policy/justification/trial',
   '/data-sources/:id/policy/trial',
+  '/password/link',
+  '/account/mfa/totp/confirmation',
+  '/account/mfa/passkeys',
+  '/account/mfa/recovery-codes',
+  '/users/:id/mfa/reset',
+  '/users/import/confirmation',
+  '/users/:id/password-link',
+  '/tokens/:id/deletion',
+  '/applications/:id/tokens',
+  '/applications/:id/deletion',
   '/groups/:id/members',
   '/groups/:id/members/removal',
 ]
 
 /** Routes that answer with a file. */
-export const FILES: readonly string[] = ['/sessions/:id/statements/download', '/audit/download']
+export const FILES: readonly string[] = [
+  '/sessions/:id/statements/download',
+  '/audit/download',
+  '/users/import/template',
+]
 
 /** The place of a name. */
 export function placeOf(name: string): Place {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import type { BrowserContext, Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { collectComplaints, launchBrowser } from '../../support/browser.ts'
 import { PASSWORD } from '../../support/portal.ts'
-import { openDoors, openFresh, openOrganization, type Organization } from './organization.ts'
+import {
+  openDoors,
+  openFresh,
+  openOrganization,
+  openSetup,
+  type Organization,
+} from './organization.ts'
 import type { Place } from './places.ts'
 import type { Words } from './words.ts'
 
@@ -28,11 +34,12 @@ export async function openTown(words: Words): Promise<Town> {
   const organization = await openOrganization(words)
   const quiet = await openFresh({ offers: true })
   const bare = await openFresh({ offers: false })
+  const setup = await openSetup()
   const doors = await openDoors(bare.world)
   const browser = await launchBrowser()
-  const worlds = { quiet, bare }
+  const worlds = { quiet, bare, setup }
   const served = ({ world }: Place) =>
-    world === 'quiet' || world === 'bare' ? worlds[world] : organization
+    world === 'quiet' || world === 'bare' || world === 'setup' ? worlds[world] : organization
   const baseOf = ({ world }: Place): string =>
     world === 'demo' || world === 'away'
       ? doors[world]
@@ -68,7 +75,7 @@ export async function openTown(words: Words): Promise<Town> {
     close: async () => {
       await browser.close()
       await doors.close()
-      for (const world of [bare, quiet, organization]) await world.close()
+      for (const world of [setup, bare, quiet, organization]) await world.close()
     },
   }
 }

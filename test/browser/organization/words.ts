@@ -24,6 +24,9 @@ export interface Words {
   readonly alert: string
   readonly leftBehind: { readonly name: string; readonly detail: string }
   readonly application: string
+  /** What a browser and an address call themselves. */
+  readonly browser: string
+  readonly host: string
   /** Of the recording of a session, on two connections. */
   readonly statements: readonly [readonly Told[], readonly Told[]]
   readonly running: string
@@ -76,6 +79,8 @@ export const BELIEVABLE: Words = {
   alert: 'The data source warehouse cannot be reached: connection refused',
   leftBehind: { name: 'public.refunds_check', detail: 'reassigned to daypass_residue' },
   application: 'DBeaver 25.3 — Main',
+  browser: 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
+  host: 'desk-7.halden.example',
   statements: [
     [
       { text: 'begin', tag: 'BEGIN', rows: 0, transaction: 'T', milliseconds: 0.2 },
