@@ -20,6 +20,14 @@ export interface AccountChange extends AskedFlags {
   readonly expiresAt?: DateTime<true> | null | undefined
 }
 
+/** What is to change, and who says, behind the locks, whether it may. */
+export interface AskedChange {
+  readonly person: Person
+  readonly change: AccountChange
+  /** Throws where it may not; the person is as they stand now. */
+  readonly allow?: (tx: Transaction, now: Person) => Promise<void>
+}
+
 /**
  * Changes an account, each thing with a record of its own; answers how it stands, undefined where it
  * was deleted. Errors: `invalid_request`, `last_admin`, constraint `usernames_are_unique`.
@@ -27,15 +35,16 @@ export interface AccountChange extends AskedFlags {
 export async function changeAccount(
   tx: Transaction,
   origin: Origin,
-  { person, change }: { readonly person: Person; readonly change: AccountChange },
+  { person, change, allow }: AskedChange,
 ): Promise<Person | undefined> {
   const organizationId = origin.organization.id
   const { username, displayName, email, expiresAt } = change
   // locks in one order everywhere: the policy, the admins, then one person
-  if (username !== undefined && username !== person.username) await lockPolicy(tx, organizationId)
+  if (username !== undefined) await lockPolicy(tx, organizationId)
   await lockAdmins(tx, { organizationId, personId: person.id })
   const now = await getPerson(tx, person.id)
   if (now.deletedAt !== null) return undefined
+  await allow?.(tx, now)
   if (username !== undefined) await changeUsername(tx, origin, { person: now, username })
   if (displayName !== undefined) await changeName(tx, origin, { person: now, displayName })
   if (email !== undefined) await changeEmail(tx, origin, { person: now, email })

@@ -64,6 +64,7 @@ function countAdmins(tx: Transaction, { organizationId }: ChangedPerson): Promis
         and p.kind = 'person'
         and p.management_privilege = 'admin'
         and p.portal_user
+        and p.password_hash is not null
         and not ${IS_OUT}`,
     { organizationId },
   )

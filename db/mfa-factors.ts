@@ -1,6 +1,7 @@
 import type { DateTime } from 'luxon'
 import { appendRecord, type Action } from './audit-log.ts'
 import { organizationIdOf, type Origin, type Scope } from './scope.ts'
+import { endSignInsOf } from './sign-ins.ts'
 import { findRow, rows, storeTime, type Db, type Transaction } from './store.ts'
 
 /** One thing that proves a second time who somebody is. */
@@ -116,6 +117,8 @@ export async function resetFactors(
   origin: Origin,
   { owner, reason }: { readonly owner: Owner; readonly reason: string },
 ): Promise<boolean> {
+  // nobody adds a factor meanwhile
+  await rows(tx, `select from people where id = :id for no key update`, { id: owner.id })
   const { totp, passkeys, codesLeft } = await getFactors(tx, owner.id)
   if (totp === null && passkeys.length === 0 && codesLeft === 0) return false
   await eraseFactors(tx, owner.id)
@@ -125,6 +128,8 @@ export async function resetFactors(
     recovery_codes_before: String(codesLeft),
   }
   await recordFactor(tx, origin, { action: 'mfa.reset', owner, details, reason })
+  // new ones are added behind the password, and not by whoever holds a cookie
+  await endSignInsOf(tx, origin, owner.id, { as: 'terminated', reason })
   return true
 }
 

@@ -45,7 +45,7 @@ export async function setPassword(
              and organization_id = :organization
              and kind = 'person'
              and deleted_at is null
-             for update
+             for no key update
      )
      update people p
         set password_hash = :passwordHash, password_changed_at = now(), must_change_password = :mustChange

@@ -2,6 +2,7 @@ import { AppError } from '../lib/errors.ts'
 import { endTokensOf } from './token-ends.ts'
 import { keepingAnAdmin } from './last-admin.ts'
 import { eraseFactors } from './mfa-factors.ts'
+import { endPasswordLinksOf } from './password-links.ts'
 import { getPerson } from './people.ts'
 import type { Person, WayOut } from './person.ts'
 import { recordPerson, type PersonRecord } from './person-record.ts'
@@ -77,6 +78,7 @@ async function putOut(
       tx,
       `update people
           set disabled_at = coalesce(disabled_at, now()), out_as = :as,
+              locked_beneath = (cast(:as as text) = 'disabled' and coalesce(out_as = 'locked', false)),
               deleted_at = case when cast(:as as text) = 'deleted' then now() end
         where id = :id`,
       { id, as },
@@ -85,6 +87,8 @@ async function putOut(
     if (as === 'locked')
       await recordLock(tx, origin, { action: 'auth.locked', person: before, reason })
     await endSignInsOf(tx, origin, id, { as, reason })
+    // whoever reads their letters must not come in by one after an unlock
+    await endPasswordLinksOf(tx, id)
     if (as !== 'locked') await endTokensOf(tx, origin, { personId: id, reason })
     return true
   })
@@ -97,7 +101,14 @@ async function letIn(
 ): Promise<boolean> {
   const person = await findChanging(tx, origin, { id, from })
   if (person === undefined) return false
-  await rows(tx, `update people set disabled_at = null, out_as = null where id = :id`, { id })
+  await rows(
+    tx,
+    `update people
+        set disabled_at = case when locked_beneath then disabled_at end,
+            out_as = case when locked_beneath then 'locked' end, locked_beneath = false
+      where id = :id`,
+    { id },
+  )
   const after = await getPerson(tx, id)
   if (action === 'user.enabled' && after.outAs === 'expired') {
     throw new AppError(
@@ -123,7 +134,7 @@ async function findChanging(
        from people
       where id = :id
         and organization_id = :organization
-        for update`,
+        for no key update`,
     { id, organization: organization.id },
   )
   if (there === undefined) return undefined

@@ -128,7 +128,7 @@ async function edit(
       where id = :id
         and organization_id = :organization
         and deleted_at is null
-        for update`,
+        for no key update`,
     { id, organization: origin.organization.id },
   )
   if (there === undefined) return false

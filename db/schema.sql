@@ -594,6 +594,7 @@ table people (
   last_sign_in_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone not null default now(),
   out_as text,
+  locked_beneath boolean not null default false,
   expires_at timestamp(3) with time zone,
   deleted_at timestamp(3) with time zone,
   must_change_password boolean not null default false,

@@ -9,7 +9,7 @@ interface Ended {
   readonly owner: string
 }
 
-/** Ends every API token of a person for good, each with its record; answers how many. */
+/** Ends every API token of a person for good, and those of applications that they made and may know; answers how many. */
 export async function endTokensOf(
   tx: Transaction,
   origin: Origin,
@@ -21,7 +21,7 @@ export async function endTokensOf(
         set ended_at = now(), ended_by = :by
        from people p
       where p.id = t.person_id
-        and t.person_id = :personId
+        and (t.person_id = :personId or (p.kind = 'service' and t.created_by = :personId))
         and t.organization_id = :organization
         and t.ended_at is null
   returning t.id, t.name, p.username as owner`,

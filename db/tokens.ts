@@ -40,6 +40,21 @@ export async function createToken(
   origin: Origin,
   { person, name, scopes = TOKEN_SCOPES, days }: NewToken,
 ): Promise<MadeToken> {
+  const may = await findRow(
+    tx,
+    `select p.id
+       from people p
+      where p.id = :id
+        and not ${IS_OUT}
+        for share`,
+    { id: person.id },
+  )
+  if (may === undefined) {
+    throw new AppError(
+      'state_changed',
+      `${person.username} may not act any more, so no token was made.`,
+    )
+  }
   const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url')
   const { id, expiresAt } = await getRow<{ id: string; expiresAt: DateTime<true> | null }>(
     tx,

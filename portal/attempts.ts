@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible'
 import { AppError } from '../lib/errors.ts'
+import { networkOf } from '../lib/network.ts'
 import type { PortalDeps } from './deps.ts'
 import { TooManyTries } from './errors.ts'
 
@@ -54,12 +55,14 @@ export function openAttempts(
   const inTime = <T>(counting: Promise<T>): Promise<T> => within(countTriesWithinMs, counting)
   return {
     begin: async (address, name) => {
-      await inTime(consume(byAddress, hashOf(address)))
-      await inTime(consume(byName, hashOf(address, name)))
+      const network = networkOf(address)
+      await inTime(consume(byAddress, hashOf(network)))
+      await inTime(consume(byName, hashOf(network, name)))
     },
     succeed: async (address, name) => {
-      await inTime(byName.delete(hashOf(address, name)))
-      await inTime(byAddress.reward(hashOf(address)))
+      const network = networkOf(address)
+      await inTime(byName.delete(hashOf(network, name)))
+      await inTime(byAddress.reward(hashOf(network)))
     },
   }
 }

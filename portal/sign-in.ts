@@ -1,4 +1,4 @@
-import connectPgSimple from 'connect-pg-simple'
+import connectPgSimple, { type PGStoreOptions } from 'connect-pg-simple'
 import type { Request, RequestHandler, Response } from 'express'
 import session from 'express-session'
 import passport from 'passport'
@@ -10,6 +10,7 @@ import { findLiveSignIn, SIGN_IN_HOURS } from '../db/sign-ins.ts'
 import { AppError, sentenceOf } from '../lib/errors.ts'
 import { derive, derivePartKey } from '../lib/seal.ts'
 import type { PortalDeps } from './deps.ts'
+import { readSignIn } from './forms/sign-in.ts'
 import { passwordFits } from './passwords.ts'
 import type { PendingSignIn } from './pending-sign-in.ts'
 import { rememberVisit } from './visit.ts'
@@ -20,6 +21,8 @@ declare module 'express-session' {
     signInId?: string
     /** A first factor was right, and something else has still to be passed. */
     pending?: PendingSignIn
+    /** It has a row. */
+    isKept?: true
     flash?: { readonly kind: 'ok' | 'error'; readonly text: string }
     /** The reader's own time zone, once said. */
     zone?: string
@@ -53,8 +56,11 @@ export interface SignIns {
 export function openSignIns(deps: PortalDeps): SignIns {
   const passports = new passport.Passport()
   passports.use(
-    new Strategy((username, password, done) => {
-      findByPassword(deps, username, password).then((person) => done(null, person ?? false), done)
+    new Strategy({ passReqToCallback: true }, (req, _username, _password, done) => {
+      // passport looks into the address, too, where a field is repeated
+      const { username, password, complete } = readSignIn(req.body)
+      const found = complete ? findByPassword(deps, username, password) : Promise.resolve(undefined)
+      found.then((person) => done(null, person ?? false), done)
     }),
   )
   passports.serializeUser<string>((user, done) =>
@@ -111,8 +117,7 @@ function cookieSessions(deps: PortalDeps, cookie: Cookie): RequestHandler {
   })
   // a connection that dies idle is replaced at its next use
   pool.on('error', () => undefined)
-  const PgStore = connectPgSimple(session)
-  const store = new PgStore({
+  const store = new Cookies({
     pool,
     tableName: 'sign_in_cookies',
     createTableIfMissing: false,
@@ -134,6 +139,39 @@ function cookieSessions(deps: PortalDeps, cookie: Cookie): RequestHandler {
     saveUninitialized: false,
     cookie: { path: '/', httpOnly: true, sameSite: 'lax', secure: cookie.secure },
   })
+}
+
+/**
+ * The rows of cookies. Only a new cookie makes one: a request that was under way when its cookie was replaced must
+ * not bring the old one back.
+ */
+class Cookies extends connectPgSimple(session) {
+  readonly #pool: pg.Pool
+
+  constructor(options: PGStoreOptions & { readonly pool: pg.Pool }) {
+    super(options)
+    this.#pool = options.pool
+  }
+
+  override set(sid: string, kept: session.SessionData, done?: (error?: unknown) => void): void {
+    if (kept.isKept !== true) {
+      kept.isKept = true
+      super.set(sid, kept, done)
+      return
+    }
+    const { maxAge } = kept.cookie
+    this.#pool
+      .query(
+        `update sign_in_cookies
+            set sess = $1, expire = $2
+          where sid = $3`,
+        [JSON.stringify(kept), new Date(Date.now() + (maxAge ?? ANONYMOUS_MS)), sid],
+      )
+      .then(
+        () => done?.(),
+        (error: unknown) => done?.(error),
+      )
+  }
 }
 
 interface Cookie {

@@ -1,5 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import { networkOf } from './network.ts'
+import { networkOf } from '../lib/network.ts'
 
 /** How often somebody may be looked for within a second. */
 export interface Allowance {

@@ -1,4 +1,4 @@
-import { networkOf } from './network.ts'
+import { networkOf } from '../lib/network.ts'
 import { Refusal, SQLSTATE } from './refusal.ts'
 
 export interface DoorwayLimits {

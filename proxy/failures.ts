@@ -1,4 +1,4 @@
-import { networkOf } from './network.ts'
+import { networkOf } from '../lib/network.ts'
 
 /** Failed logins are counted within a minute, in milliseconds. */
 const WINDOW_MS = 60_000

@@ -9,6 +9,8 @@ alter table people
   -- why disabled_at is set; a row without it was locked
   add column out_as text
     constraint ways_out_are_known check (out_as in ('locked', 'disabled', 'expired', 'deleted')),
+  -- disabled while locked: enabling leaves the lock
+  add column locked_beneath boolean not null default false,
   -- from here on the account is worth nothing, whether or not somebody has written so yet
   add column expires_at timestamptz(3),
   -- the row stays for what was recorded; the username is free again

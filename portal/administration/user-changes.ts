@@ -2,7 +2,7 @@ import { changeAccount, type AccountChange } from '../../broker/accounts.ts'
 import type { PolicyChanger } from '../../broker/policy/changer.ts'
 import { changeMemberships } from '../../broker/policy/memberships.ts'
 import type { Group } from '../../db/groups.ts'
-import type { Person } from '../../db/people.ts'
+import { getPerson, type Person } from '../../db/people.ts'
 import type { Transaction } from '../../db/store.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { PortalDeps } from '../deps.ts'
@@ -34,8 +34,14 @@ export async function changeUserIn(
   visit: Visit,
   { person, change }: ChangeCommand,
 ): Promise<Person> {
-  if (touchesRights(person, change)) refuseOwn(visit, person)
-  const changed = await changeAccount(tx, visit.origin, { person, change })
+  const changed = await changeAccount(tx, visit.origin, {
+    person,
+    change,
+    allow: async (locked, now) => {
+      if (touchesRights(now, change)) refuseOwn(visit, now)
+      await refuseDemoted(locked, visit)
+    },
+  })
   if (changed === undefined) throw new NotFound()
   return changed
 }
@@ -51,6 +57,16 @@ export function changeGroupsOf(
 ): Promise<readonly Group[]> {
   refuseOwn(by, person)
   return changeMemberships(store, by, { personId: person.id, groupIds })
+}
+
+/** Whoever was an admin when they asked may be none by the time it is their turn. Errors: `not_entitled`. */
+export async function refuseDemoted(
+  tx: Transaction,
+  { scope }: Pick<Visit, 'scope'>,
+): Promise<void> {
+  const { outAs, managementPrivilege } = await getPerson(tx, scope.person.id)
+  if (outAs === null && managementPrivilege === 'admin') return
+  throw new AppError('not_entitled', 'Your account may not do this any more: ask an admin.')
 }
 
 /** Nobody gives themselves rights, takes themselves out of reach or keeps themselves in. Errors: `own_account`. */

@@ -5,7 +5,7 @@ import { enablePerson, lockPerson, unlockPerson } from '../../db/person-changes.
 import type { Transaction } from '../../db/store.ts'
 import type { PortalDeps } from '../deps.ts'
 import type { Visit } from '../visit.ts'
-import { refuseOwn } from './user-changes.ts'
+import { refuseDemoted, refuseOwn } from './user-changes.ts'
 
 /** Whose way in is changed, and why. */
 export interface EndCommand {
@@ -69,6 +69,8 @@ async function making(
   const text = checkText('reason', reason)
   return store.change(async (tx) => {
     await change(tx, text)
+    // behind the locks that the change took
+    await refuseDemoted(tx, visit)
     return getPerson(tx, person.id)
   })
 }

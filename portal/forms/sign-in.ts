@@ -3,6 +3,7 @@ import { fieldsOf } from './fields.ts'
 
 export interface SignInForm {
   readonly username: string
+  readonly password: string
   /** The name as a record may show it: printable, and no longer than a name can be. */
   readonly shownUsername: string
   /** A path of ours to go to afterwards. */
@@ -15,16 +16,19 @@ export interface SignInForm {
 const USERNAME_MOST = 63
 const NOT_PRINTABLE = /[^\x20-\x7e]/g
 
-/** Reads the sign-in form; the password stays in the body, where passport reads it. */
+/** Reads the sign-in form. What is counted, recorded and checked is one and the same name. */
 export function readSignIn(body: unknown): SignInForm {
   const fields = fieldsOf(body)
   const username = fields.text('username')
-  const password = fields.text('password')
+  const password = fields.raw('password')
   return {
     username,
+    password,
     shownUsername: username.replaceAll(NOT_PRINTABLE, '?').slice(0, USERNAME_MOST) || '-',
     next: localPath(fields.text('next')),
     complete:
+      fields.list('username').length === 1 &&
+      fields.list('password').length === 1 &&
       username !== '' &&
       username.length <= USERNAME_MOST &&
       username.search(NOT_PRINTABLE) === -1 &&

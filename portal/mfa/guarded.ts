@@ -14,6 +14,12 @@ export const GUARDED: Readonly<Record<string, Parameters<ReturnType<typeof stepU
   'post /sessions/:id/termination': 'terminate',
   'post /sessions/termination': 'terminate',
   'post /sign-ins/:id/termination': 'terminate',
+  // these end sign-ins and sessions, too
+  'post /users/:id/lock': 'terminate',
+  'post /users/:id/disable': 'terminate',
+  'post /users/:id/deletion': 'terminate',
+  'post /applications/:id/lock': 'terminate',
+  'post /applications/:id/deletion': 'terminate',
   'get /audit/download': 'download',
   'get /sessions/:id/statements/download': 'download',
   // tokens are asked for no factor, so making one is
@@ -22,6 +28,18 @@ export const GUARDED: Readonly<Record<string, Parameters<ReturnType<typeof stepU
   // a copied cookie of an admin's would switch off what it is asked for
   'post /settings/mfa': 'factors',
   'post /users/:id/mfa/reset': 'factors',
+  // or make or become somebody who is asked for nothing
+  'post /users': 'factors',
+  'post /users/import/confirmation': 'factors',
+  'post /users/:id': 'factors',
+  'post /users/:id/flags': 'factors',
+  'post /users/:id/groups': 'factors',
+  'post /users/:id/password': 'factors',
+  'post /users/:id/password-link': 'factors',
+  'post /groups/:id/members': 'factors',
+  'post /applications': 'factors',
+  'post /applications/:id': 'factors',
+  'get /account/mfa/totp': 'factors',
   'post /account/mfa/totp': 'factors',
   'post /account/mfa/totp/confirmation': 'factors',
   'post /account/mfa/totp/removal': 'factors',

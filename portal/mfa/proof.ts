@@ -40,8 +40,8 @@ export async function proveFactor(
   const { owner } = prover
   try {
     await deps.factorAttempts.begin(address, owner.id)
-    // a signature is not guessed, so passkeys stay open
-    if (form.factor !== 'passkey') await deps.codeTries.begin(owner.id)
+    // neither a signature nor eighty bits are guessed, so these ways stay open
+    if (form.factor === 'totp') await deps.codeTries.begin(owner.id)
   } catch (error) {
     if (error instanceof TooManyTries && error.isFirst)
       await note(deps, prover, { factor: form.factor, reason: error.message })
@@ -53,7 +53,7 @@ export async function proveFactor(
     throw new InvalidRequest({ [form.factor === 'passkey' ? 'passkey' : 'code']: reason })
   }
   await deps.factorAttempts.succeed(address, owner.id)
-  await deps.codeTries.succeed(owner.id)
+  if (form.factor === 'totp') await deps.codeTries.succeed(owner.id)
   return form.factor
 }
 

@@ -70,7 +70,8 @@ async function isAsked(
 }
 
 function interruptedBy(req: Request, what: Guarded): Interrupted {
-  if (what === 'factors') return { item: req.path.startsWith(OWN_FACTORS) ? OWN_FACTORS : req.path }
+  if (what === 'factors')
+    return { item: req.path.startsWith(OWN_FACTORS) ? OWN_FACTORS : pageOf(req.path) }
   const item = req.path.replace(/(\/statements)?\/[^/]+$/, '')
   // a download's address holds its filter
   if (req.method !== 'POST') return { item: item + new URL(req.originalUrl, 'http://x').search }
@@ -78,6 +79,11 @@ function interruptedBy(req: Request, what: Guarded): Interrupted {
   const fields = fieldsOf(req.body)
   const typed = { comment: fields.text('comment'), reason: fields.text('reason') }
   return ACTIONS.has(action) ? { item, typed: { action: asAction(action), typed } } : { item }
+}
+
+/** Flags and groups of a user have no page of their own. */
+function pageOf(path: string): string {
+  return path.replace(/^(\/users\/[^/]+)\/(?:flags|groups)$/, '$1')
 }
 
 const ACTIONS: ReadonlySet<string | undefined> = new Set(['approval', 'denial', 'termination'])

@@ -77,7 +77,9 @@ function membersAfter(
 }
 
 function without(members: ReadonlySet<string>, gone: readonly string[]): ReadonlySet<string> {
-  return new Set([...members].filter((id) => !gone.includes(id)))
+  const left = new Set(members)
+  for (const id of gone) left.delete(id)
+  return left
 }
 
 function nameOf(value: unknown): string {

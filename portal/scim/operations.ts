@@ -9,6 +9,9 @@ export interface Operation extends AttributePath {
   readonly value: unknown
 }
 
+/** Each costs as much as what it changes is long. */
+const OPERATIONS_MOST = 1_000
+
 const OPS = ['add', 'replace', 'remove'] as const
 
 /**
@@ -20,6 +23,9 @@ export function readOperations(body: unknown): readonly Operation[] {
   const list = readResource(body, PATCH).get('operations')
   if (!Array.isArray(list) || list.length === 0) {
     throw badSyntax('Give "Operations": a list of at least one change.')
+  }
+  if (list.length > OPERATIONS_MOST) {
+    throw badSyntax(`Send at most ${String(OPERATIONS_MOST)} operations at once.`)
   }
   return list.flatMap((each: unknown) => readOperation(each))
 }

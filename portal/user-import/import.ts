@@ -1,3 +1,4 @@
+import { lockAdmins } from '../../db/last-admin.ts'
 import { listPeople } from '../../db/people.ts'
 import { getTimeZone } from '../../db/settings.ts'
 import { storeTime, type Db } from '../../db/store.ts'
@@ -40,6 +41,11 @@ export function importUsers(
 ): Promise<ImportPlan> {
   const { origin } = visit
   return store.change(async (tx) => {
+    // before anything is read or written, so that imports go one after the other
+    await lockAdmins(tx, {
+      organizationId: origin.organization.id,
+      personId: visit.scope.person.id,
+    })
     const plan = await previewImport(tx, visit, csv)
     if (plan.counts.wrong > 0) throw new InvalidRequest(mistakesIn(plan))
     if (seen !== undefined && seen !== plan.digest) throw stale()

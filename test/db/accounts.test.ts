@@ -26,6 +26,8 @@ describe('an account', () => {
   before(async function () {
     this.timeout(60_000)
     world = await makeWorld()
+    // an admin who can't sign in is none to keep
+    await rows(world.owner.db, `update people set password_hash = 'hash' where kind = 'person'`)
   })
   after(() => world.close())
 
@@ -168,9 +170,12 @@ describe('an account', () => {
       [
         ['user.locked', 'locked'],
         ['user.disabled', 'disabled'],
-        ['user.enabled', 'active'],
+        ['user.enabled', 'locked'],
       ],
     )
+    assert.equal(await findPasswordHash(world.portal.db, PORTAL, person.username), undefined)
+    assert.equal(await change((tx, origin) => unlockPerson(tx, origin, person.id)), true)
+    assert.equal((await now(person.id)).outAs, null)
   })
 
   it('stays by name when it is deleted, and its username is free again', async () => {

@@ -224,6 +224,16 @@ describe('tokens and applications in the store', () => {
     )
   })
 
+  it('ends for good with who made it, who may know it', async () => {
+    const { john } = world.people
+    const service = await add('leaving')
+    const { token } = await make({ person: service, days: 1 }, 'john')
+    const { token: other } = await make({ person: service, days: 1 }, 'admin')
+    await world.portal.change((tx) => endTokensOf(tx, world.origins.admin, { personId: john.id }))
+    assert.equal(await find(token), undefined)
+    assert.ok(await find(other))
+  })
+
   function add(username: string, owner: Name = 'admin', by: Name = 'admin'): Promise<Application> {
     return world.portal.change((tx) =>
       createApplication(tx, world.origins[by], {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import request from 'supertest'
 import { getRow, rows } from '../../db/store.ts'
 import { silentLog } from '../../lib/log.ts'
@@ -55,6 +58,62 @@ describe('signing in', () => {
     }
     assert.equal(answers[0], answers[1])
   })
+
+  it('checks the name that it counts and records, however often it was sent', async () => {
+    const elsewhere = new URLSearchParams({ username: 'mark', password: PASSWORD }).toString()
+    const fields = { username: ['somebody', 'else'], password: ['a', 'b'] }
+    const answer = await portal.browser().post(`/sign-in?${elsewhere}`, fields)
+    assert.equal(answer.status, 401)
+    const [record] = await lastRecords('auth.login_failed')
+    assert.equal(record?.actor_name, 'somebody')
+  })
+
+  it('does not bring a cookie back that was replaced while its request was under way', async () => {
+    const john = await portal.signedIn('john')
+    const old = john.cookie()
+    const [, token = ''] =
+      /name="_csrf" value="([^"]+)"/.exec((await john.get('/history')).text) ?? []
+    const slow = await beginPost('/account/sign-ins/termination', old)
+    const password = 'quite another horse battery'
+    const fields = { currentPassword: PASSWORD, password, passwordAgain: password }
+    const changed = await john.post('/account/password', fields, '/account/password')
+    assert.equal(changed.status, 303, changed.text)
+    assert.equal(await slow.finish(new URLSearchParams({ _csrf: token }).toString()), 303)
+    assert.equal((await john.get('/history')).status, 200)
+    const stolen = await request(portal.app).get('/history').set('cookie', old)
+    assert.equal(stolen.get('location')?.split('?')[0], '/sign-in')
+    await rows(
+      world.owner.db,
+      `update people
+          set password_hash = (select password_hash from people where username = 'mark')
+        where username = 'john'`,
+    )
+  })
+
+  /** A post whose head is sent, and whose body is not. */
+  async function beginPost(path: string, cookie: string) {
+    const server = portal.app.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    assert.ok(typeof address === 'object' && address !== null)
+    const sent = httpRequest({ host: '127.0.0.1', port: address.port, path, method: 'POST' })
+    sent.setHeader('cookie', cookie)
+    sent.setHeader('content-type', 'application/x-www-form-urlencoded')
+    sent.setHeader('sec-fetch-site', 'same-origin')
+    const answered = once(sent, 'response')
+    sent.flushHeaders()
+    // time to find the cookie's row; if it takes longer, there is nothing to bring back
+    await sleep(500)
+    return {
+      finish: async (body: string): Promise<number | undefined> => {
+        sent.end(body)
+        const [answer] = (await answered) as [IncomingMessage]
+        answer.resume()
+        server.close()
+        return answer.statusCode
+      },
+    }
+  }
 
   it('keeps the name that was typed, and shows it as text', async () => {
     const answer = await portal

@@ -3,6 +3,7 @@ import { requestSession } from '../../broker/sessions/lifecycle.ts'
 import { createPerson, findAnyPerson, type Person } from '../../db/people.ts'
 import { keepTimeZone } from '../../db/settings.ts'
 import { rows } from '../../db/store.ts'
+import { changeUserIn } from '../../portal/administration/user-changes.ts'
 import { openPortal, PASSWORD, type Browser, type TestPortal } from '../support/portal.ts'
 import { look } from '../support/broker.ts'
 import { makeWorld, type World } from '../support/world.ts'
@@ -225,6 +226,32 @@ describe('the Users tab', () => {
     const duties = await admin.get('/users/duties')
     assert.match(duties.text, /admin is an admin and an Audit User/)
     assert.match((await admin.get(page(world.people.john.id))).text, /john is the only approver of/)
+  })
+
+  it('asks behind the locks whether who changes others is still an admin', async () => {
+    const bob = await world.portal.change((tx) =>
+      createPerson(tx, world.origins.admin, {
+        username: 'bob',
+        displayName: 'Bob',
+        passwordHash: null,
+        portalUser: true,
+        auditUser: false,
+        managementPrivilege: 'admin',
+      }),
+    )
+    const visit = { scope: { ...world.scopes.admin, person: bob }, origin: world.origins.admin }
+    await rows(
+      world.owner.db,
+      `update people set management_privilege = 'none' where username = 'bob'`,
+    )
+    const promote = (person: Person) =>
+      world.portal.change((tx) =>
+        changeUserIn(tx, visit, { person, change: { managementPrivilege: 'admin' } }),
+      )
+    await assert.rejects(promote(bob), { code: 'own_account' })
+    await assert.rejects(promote(world.people.john), { code: 'not_entitled' })
+    assert.equal((await now(bob.id)).managementPrivilege, 'none')
+    assert.equal((await now(world.people.john.id)).managementPrivilege, 'none')
   })
 
   it('has its twins in the API, with the same rules', async () => {
