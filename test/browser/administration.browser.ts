@@ -56,7 +56,7 @@ describe('administration and more time, in a browser', () => {
     await page.getByRole('link', { name: /Add/ }).click()
     await page.getByLabel('Username').fill('boss')
     await page.getByLabel('First password').fill(BOSS_PASSWORD)
-    await page.getByRole('checkbox', { name: 'Admin' }).check()
+    await page.getByRole('radio', { name: 'Admin' }).check()
     await page.getByRole('button', { name: /Add/ }).click()
     assert.match(await flashOf(page), /boss was added/)
   })
