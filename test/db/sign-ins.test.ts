@@ -47,13 +47,17 @@ describe('sign-ins in the store', () => {
       'update sign_ins set ended_at = now(), ended_as = :text where id = :id',
       'signed_out',
     ],
-    ['past its day', 'update sign_ins set expires_at = now() where id = :id', ''],
+    ['past its day', `update sign_ins set expires_at = now() - interval '1 s' where id = :id`, ''],
     [
       'of somebody disabled',
       'update people set disabled_at = now(), out_as = :text where id = :person',
       'disabled',
     ],
-    ['of somebody expired', 'update people set expires_at = now() where id = :person', ''],
+    [
+      'of somebody expired',
+      `update people set expires_at = now() - interval '1 s' where id = :person`,
+      '',
+    ],
     ['of no Portal User', 'update people set portal_user = false where id = :person', ''],
   ] as const
   for (const [name, sql, text] of DEATHS) {
@@ -204,7 +208,11 @@ describe('sign-ins in the store', () => {
 
   it('whose day is over are written down once, in the name of the system', async () => {
     const id = await signIn('audrey')
-    await rows(world.owner.db, `update sign_ins set expires_at = now() where id = :id`, { id })
+    await rows(
+      world.owner.db,
+      `update sign_ins set expires_at = now() - interval '1 s' where id = :id`,
+      { id },
+    )
     const looks = await Promise.all([
       world.portal.change(endExpiredSignIns),
       world.portal.change(endExpiredSignIns),

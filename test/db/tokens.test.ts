@@ -44,7 +44,11 @@ describe('tokens and applications in the store', () => {
     const { mark } = world.people
     const { id, token } = await make({ person: mark, days: 1 })
     assert.equal((await find(token))?.person.username, 'mark')
-    await rows(world.owner.db, `update tokens set expires_at = now() where id = :id`, { id })
+    await rows(
+      world.owner.db,
+      `update tokens set expires_at = now() - interval '1 s' where id = :id`,
+      { id },
+    )
     await assert.rejects(find(token), (error) => {
       assert.ok(error instanceof TokenExpired)
       assert.equal(error.code, 'token_expired')
@@ -57,7 +61,11 @@ describe('tokens and applications in the store', () => {
   it('is not said to have expired to whom it would tell that a person who is out had it', async () => {
     const { john } = world.people
     const { id, token } = await make({ person: john, days: 1 })
-    await rows(world.owner.db, `update tokens set expires_at = now() where id = :id`, { id })
+    await rows(
+      world.owner.db,
+      `update tokens set expires_at = now() - interval '1 s' where id = :id`,
+      { id },
+    )
     await rows(
       world.owner.db,
       `update people set disabled_at = now(), out_as = 'locked' where id = :id`,

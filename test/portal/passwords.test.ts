@@ -98,7 +98,7 @@ describe('passwords', () => {
       const over = await linkFor('john')
       await rows(
         world.owner.db,
-        `update password_links set expires_at = now() where used_at is null`,
+        `update password_links set expires_at = now() - interval '1 s' where used_at is null`,
       )
       const locked = await linkFor('mark')
       await rows(world.owner.db, `update people set disabled_at = now() where username = 'mark'`)

@@ -94,7 +94,11 @@ describe('tokens of the API', () => {
   it('that have expired are told so, and are a record as wrong ones are', async () => {
     const { id, token } = await make({ person: world.people.mark, days: 1 })
     assert.equal((await call('get /me', token)).status, 200)
-    await rows(world.owner.db, 'update tokens set expires_at = now() where id = :id', { id })
+    await rows(
+      world.owner.db,
+      `update tokens set expires_at = now() - interval '1 s' where id = :id`,
+      { id },
+    )
     const answer = await call('get /me', token)
     expectProblem(answer, 401, 'token_expired')
     assert.match(answer.get('www-authenticate') ?? '', /error="invalid_token"/)
